@@ -1,0 +1,1 @@
+"""Three ways to be a video language model: native, Transformers, server."""

@@ -1,0 +1,1 @@
+"""Annotations in; checked samples and batches out. Knows no model."""

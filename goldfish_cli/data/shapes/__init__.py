@@ -1,0 +1,1 @@
+"""Shapes World: the procedural videos that minnow learns, with exact ground truth."""

@@ -1,0 +1,1 @@
+"""One clip and questions in, answers out."""

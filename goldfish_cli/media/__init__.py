@@ -1,0 +1,1 @@
+"""Video files in; frames with presentation times, subtitles and speech out."""

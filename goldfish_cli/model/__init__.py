@@ -1,0 +1,1 @@
+"""The native video language model: encoder, projector, language model, checkpoints."""
