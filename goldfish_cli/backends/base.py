@@ -1,0 +1,120 @@
+"""What a video language model is to the rest of Goldfish: frames and questions in, text out.
+
+Knows no torch, so that a model behind a server needs none.
+"""
+
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from goldfish_cli.media.video import Frame
+from goldfish_cli.profiles import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A question, and its answer if it has one already."""
+
+    question: str
+    answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationSettings:
+    """How an answer is chosen token by token; the defaults are greedy, so the same every time."""
+
+    max_new_tokens: int = 256
+    """Longest answer in tokens."""
+    temperature: float = 0.0
+    """0: always the likeliest token; above: tokens are drawn, the wilder the higher."""
+    top_p: float = 1.0
+    """When drawing: only among the likeliest tokens which together have this probability."""
+    seed: int | None = None
+    """When drawing: the same seed gives the same answer; None leaves it to chance."""
+    repetition_penalty: float = 1.0
+    """Divides the scores of tokens that the answer already holds (arXiv:1909.05858); 1: none."""
+
+    @property
+    def sampled(self) -> bool:
+        """Whether tokens are drawn at random."""
+        return self.temperature > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an answer cost in tokens; None where a server does not say."""
+
+    prompt: int | None
+    """The whole prompt, visual tokens included."""
+    visual: int | None
+    """Tokens of the prompt that stand for pictures."""
+    answer: int | None
+    """Tokens that were generated, the closing one included."""
+    finished: bool
+    """Whether the model ended its answer itself, before ``max_new_tokens``."""
+
+
+EncodedT = TypeVar("EncodedT", bound="EncodedVideo")
+
+
+class EncodedVideo(Protocol):
+    """Frames in the form in which one backend keeps them; only that backend looks inside."""
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """Presentation time of each frame in seconds."""
+
+    def select(self: EncodedT, indices: Sequence[int]) -> EncodedT:
+        """Keep only these frames, by position, without encoding anything again."""
+
+
+class VideoLanguageModel(Protocol):
+    """A model that answers questions about frames."""
+
+    @property
+    def name(self) -> str:
+        """The name that it was asked for by, as answers and indexes record it."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know about this model, one sentence each."""
+
+    def num_frames(self, profile: Profile) -> int:
+        """Say how many frames the model sees of one clip when nobody asks for a number."""
+
+    def context_limit(self, profile: Profile, settings: GenerationSettings) -> int | None:
+        """Give the longest prompt in tokens that leaves room for an answer; None: not known."""
+
+    def encode(self, frames: Iterable[Frame]) -> Any:
+        """Do everything that depends on the pictures alone, once for all questions.
+
+        Returns:
+            An ``EncodedVideo`` of this backend's own kind.
+
+        Raises:
+            OutOfMemoryError: If the device cannot hold it.
+        """
+
+    def count_tokens(
+        self, video: Any, captions: Sequence[str], turns: Sequence[Turn]
+    ) -> int | None:
+        """Count the tokens of a prompt, visual ones included; None where only a server knows."""
+
+    def stream(
+        self,
+        video: Any,
+        captions: Sequence[str],
+        turns: Sequence[Turn],
+        settings: GenerationSettings,
+    ) -> Generator[str, None, Usage]:
+        """Answer the last turn in pieces of text as they are made; they join to the answer.
+
+        Args:
+            video: What ``encode`` returned.
+            captions: What is said up to each frame and since the one before; "" for nothing.
+            turns: The conversation so far; the last turn has no answer yet.
+            settings: How to choose the tokens.
+
+        Raises:
+            OutOfMemoryError: If the device cannot hold it.
+        """
