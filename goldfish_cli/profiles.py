@@ -105,9 +105,9 @@ def choose_profile(gpu_memory_gib: float | None) -> str:
         gpu_memory_gib: Total memory of the GPU in GiB; ``None`` without one.
     """
     budgets = {
-        name: profile.memory_gib
+        name: profile.memory_gib or 0.0
         for name in profile_names()
-        if (profile := load_profile(name)).device == "cuda" and profile.memory_gib
+        if (profile := load_profile(name)).memory_gib is not None
     }
     fitting = [name for name, budget in budgets.items() if budget <= (gpu_memory_gib or 0.0)]
     return max(fitting, key=budgets.__getitem__, default="cpu")

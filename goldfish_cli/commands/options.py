@@ -1,0 +1,124 @@
+"""Options that several commands share: one name, one help text, one order of precedence each.
+
+A value comes from the option, else the environment, else the config file, else the default.
+"""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from goldfish_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from goldfish_cli.profiles import Profile
+
+DEFAULT_MODEL = "minnow"
+_COMMON = "Common options"
+
+
+def _complete_profile(incomplete: str) -> list[str]:
+    from goldfish_cli.profiles import AUTO, profile_names
+
+    return [name for name in (AUTO, *profile_names()) if name.startswith(incomplete)]
+
+
+ProfileName = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        metavar="NAME|FILE",
+        envvar="GOLDFISH_PROFILE",
+        help="Memory budget: a name from `goldfish profile list`, or a YAML file. Default: auto.",
+        autocompletion=_complete_profile,
+        rich_help_panel=_COMMON,
+    ),
+]
+ModelName = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        envvar="GOLDFISH_MODEL",
+        help="minnow, a checkpoint folder, a reference .pth, or a Transformers id or folder. "
+        "Default: minnow.",
+        rich_help_panel=_COMMON,
+    ),
+]
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="Print one JSON object a line.", rich_help_panel=_COMMON),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="No notes, no progress.", rich_help_panel=_COMMON),
+]
+Offline = Annotated[
+    bool,
+    typer.Option("--offline", help="Never use the network.", rich_help_panel=_COMMON),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed", min=0, help="Same seed, same result on one machine.", rich_help_panel=_COMMON
+    ),
+]
+
+
+def model_name(chosen: str | None) -> str:
+    """Return the model to use, given the value of ``--model`` (or its environment variable)."""
+    return chosen or _configured("model") or DEFAULT_MODEL
+
+
+def is_default_model(chosen: str | None) -> bool:
+    """Tell whether nobody chose a model: neither an option, nor the environment, nor the config."""
+    return chosen is None and _configured("model") is None
+
+
+def profile_for(chosen: str | None, model: str = DEFAULT_MODEL, **overrides: object) -> "Profile":
+    """Read the profile to use, given the value of ``--profile`` (or its environment variable).
+
+    ``auto`` means what the GPU has room for; on a GPU the bundled model takes ``tiny``, since the
+    limits of large models would only take frames away from it.
+
+    Args:
+        chosen: Name or path, or ``None``.
+        model: The model's name, as ``model_name`` returns it.
+        **overrides: Fields that an option sets; ``None`` means not given.
+
+    Raises:
+        ProfileError: If there is no such profile, or it holds mistakes.
+    """
+    from goldfish_cli.profiles import AUTO, choose_profile, load_profile
+
+    name = chosen or _configured("profile") or AUTO
+    if name == AUTO:
+        from goldfish_cli.model.machine import gpu_memory_gib
+
+        name = choose_profile(gpu_memory_gib())
+        if model == DEFAULT_MODEL and name != "cpu":
+            name = "tiny"
+    return load_profile(name, **overrides)
+
+
+def parse_assignments(texts: list[str]) -> dict[str, str]:
+    """Turn the ``key=value`` of repeated ``--set`` options into a dictionary.
+
+    Raises:
+        UsageError: If one has no ``=`` or no key.
+    """
+    values = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(
+                f"--set takes KEY=VALUE, not {text!r}.", hint="Such as: --set learning_rate=3e-5"
+            )
+        values[key.strip()] = value.strip()
+    return values
+
+
+def _configured(key: str) -> str | None:
+    from goldfish_cli.commands.settings import config_path, read_settings
+
+    value: str | None = getattr(read_settings(config_path()), key)
+    return value

@@ -1,0 +1,138 @@
+"""Show results on stdout, and notes, warnings and progress bars on stderr."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+
+def show(text: str, *, end: str = "\n") -> None:
+    """Write a result to stdout at once, exactly as it is: no markup, no wrapping."""
+    sys.stdout.write(text + end)
+    sys.stdout.flush()
+
+
+def show_json(result: Any) -> None:
+    """Write one JSON object on one line of stdout; it may hold dataclasses, models and paths."""
+    show(json.dumps(result, default=_plain, ensure_ascii=False))
+
+
+def note(text: str, *, quiet: bool = False) -> None:
+    """Tell the user something worth knowing; ``quiet`` keeps it back."""
+    if not quiet:
+        _say("note", text)
+
+
+def warn(text: str, *, quiet: bool = False) -> None:
+    """Tell the user that something is not as asked, though the work goes on."""
+    if not quiet:
+        _say("warning", text)
+
+
+def report_error(message: str, hint: str = "", *, label: str = "error") -> None:
+    """Write why the work stopped, and what to try."""
+    _say(label, message)
+    if hint:
+        _say("hint", hint)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
+    """Show rows under their columns: drawn in a terminal, aligned by spaces in a pipe."""
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        _draw(columns, cells, title)
+        return
+    lines = [list(columns), *cells]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    for line in lines:
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        show("  ".join(padded).rstrip())
+
+
+@contextmanager
+def progress(
+    description: str, total: float | None = None, *, unit: str = "", quiet: bool = False
+) -> Iterator[Callable[[float], None]]:
+    """Draw a bar with rate and time left on stderr, and give the function that moves it.
+
+    Nothing is drawn when ``quiet`` (commands pass ``quiet or as_json``) or when stderr is not a
+    terminal.
+
+    Args:
+        description: What is being done, such as ``"Describing clips"``.
+        total: Amount of work; ``None`` when unknown.
+        unit: What is counted, such as ``"clips"``.
+        quiet: Draw nothing.
+
+    Example:
+        with progress("Describing clips", len(clips)) as advance: advance(1)
+    """
+    if quiet or not sys.stderr.isatty():
+        yield lambda amount: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class RateColumn(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(f"{speed:.3g} {unit or 'it'}/s" if speed else "")
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        RateColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda amount: bar.advance(task, amount)
+
+
+def _say(label: str, text: str) -> None:
+    sys.stdout.flush()  # keeps the order where both streams go to one place
+    sys.stderr.write(f"{label}: {text}\n")
+    sys.stderr.flush()
+
+
+def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(title=title or None, title_justify="left")
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    Console().print(drawn)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Fraction):
+        return float(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if hasattr(value, "item"):  # numbers of NumPy and torch
+        return value.item()
+    raise TypeError(f"{type(value).__name__} has no JSON form.")
