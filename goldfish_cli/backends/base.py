@@ -41,14 +41,15 @@ class GenerationSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """What an answer cost in tokens; None where a server does not say."""
+class Reply:
+    """The text of an answer, and what it cost in tokens; None where a server does not say."""
 
-    prompt: int | None
+    text: str
+    prompt_tokens: int | None
     """The whole prompt, visual tokens included."""
-    visual: int | None
+    visual_tokens: int | None
     """Tokens of the prompt that stand for pictures."""
-    answer: int | None
+    answer_tokens: int | None
     """Tokens that were generated, the closing one included."""
     finished: bool
     """Whether the model ended its answer itself, before ``max_new_tokens``."""
@@ -90,9 +91,6 @@ class VideoLanguageModel(Protocol):
 
         Returns:
             An ``EncodedVideo`` of this backend's own kind.
-
-        Raises:
-            OutOfMemoryError: If the device cannot hold it.
         """
 
     def count_tokens(
@@ -106,15 +104,12 @@ class VideoLanguageModel(Protocol):
         captions: Sequence[str],
         turns: Sequence[Turn],
         settings: GenerationSettings,
-    ) -> Generator[str, None, Usage]:
-        """Answer the last turn in pieces of text as they are made; they join to the answer.
+    ) -> Generator[str, None, Reply]:
+        """Answer the last turn in pieces of text as they are made; they join to the reply's text.
 
         Args:
             video: What ``encode`` returned.
             captions: What is said up to each frame and since the one before; "" for nothing.
             turns: The conversation so far; the last turn has no answer yet.
             settings: How to choose the tokens.
-
-        Raises:
-            OutOfMemoryError: If the device cannot hold it.
         """

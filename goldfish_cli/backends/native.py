@@ -1,0 +1,195 @@
+"""The native model as a video language model: Goldfish checkpoints and reference ``.pth`` files."""
+
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
+
+from goldfish_cli.backends.base import GenerationSettings, Reply, Turn
+from goldfish_cli.backends.generation import TextPieces, TokenChooser
+from goldfish_cli.media.video import Frame
+from goldfish_cli.model.loader import LoadedModel, load_model
+from goldfish_cli.model.preprocessing import preprocess_frames
+from goldfish_cli.model.prompt_styles import STYLES
+from goldfish_cli.model.prompts import encode_prompt
+from goldfish_cli.profiles import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class _Prefix:
+    """The part of a prompt that all questions share, as the language model remembers it."""
+
+    ids: tuple[int, ...]
+    cache: Cache
+
+
+@dataclass(slots=True)
+class NativeVideo:
+    """Frames after the frozen encoder."""
+
+    times: tuple[float, ...]
+    """Seconds."""
+    features: Tensor
+    """Pooled, before the projector: ``(frames, tokens_per_frame, pooled_dim)``."""
+    prefix: _Prefix | None = field(default=None, repr=False)
+    """Kept from one question to the next; frees with the video."""
+
+    def select(self, indices: Sequence[int]) -> "NativeVideo":
+        """Keep only these frames, by position."""
+        times = tuple(self.times[index] for index in indices)
+        return NativeVideo(times, self.features[list(indices)])
+
+
+class NativeModel:
+    """Answers with the joined model of this package.
+
+    Args:
+        loaded: The model, its tokenizer and its name.
+        profile: Says how many frames the encoder takes at once.
+    """
+
+    def __init__(self, loaded: LoadedModel, profile: Profile) -> None:
+        self.model = loaded.model.eval()
+        self.tokenizer = loaded.tokenizer
+        self.config = loaded.config
+        self.name = loaded.name
+        self.notes = tuple(loaded.notes)
+        self._chunk = profile.encoder_chunk
+        self._device = loaded.model.get_input_embeddings().weight.device
+        self._end_ids = _end_tokens(loaded)
+
+    @classmethod
+    def load(cls, name: str, profile: Profile, *, offline: bool = False) -> "NativeModel":
+        """Load ``minnow``, a checkpoint folder or a reference ``.pth``.
+
+        Raises:
+            ModelError: If it is incomplete, or its base models cannot be had.
+            DoesNotFitError: If it is too large for the profile.
+        """
+        return cls(load_model(name, profile, offline=offline), profile)
+
+    def num_frames(self, profile: Profile) -> int:
+        """Return the profile's number of frames, else that of the training."""
+        return profile.max_frames or int(self.config.num_frames)
+
+    def context_limit(self, profile: Profile, settings: GenerationSettings) -> int:
+        """Return the profile's limit, or what the positions leave beside an answer if less."""
+        positions = getattr(self.config.text_config, "max_position_embeddings", None)
+        if positions is None:
+            return profile.max_context_tokens
+        return min(profile.max_context_tokens, positions - settings.max_new_tokens)
+
+    @torch.inference_mode()
+    def encode(self, frames: Iterable[Frame]) -> NativeVideo:
+        """Preprocess and encode frames, a chunk at a time."""
+        config, times, features = self.config, [], []
+        stream = iter(frames)
+        while chunk := list(islice(stream, self._chunk)):
+            pixels = preprocess_frames(
+                [frame.image for frame in chunk],
+                config.image_size,
+                config.image_mean,
+                config.image_std,
+            )
+            features.append(self.model.encode_frames(pixels, chunk=self._chunk))
+            times += [frame.time for frame in chunk]
+        return NativeVideo(tuple(times), torch.cat(features))
+
+    def count_tokens(
+        self, video: NativeVideo, captions: Sequence[str], turns: Sequence[Turn]
+    ) -> int:
+        """Count the tokens of a prompt, visual ones included."""
+        return len(self._prompt_ids(captions, turns))
+
+    @torch.inference_mode()
+    def stream(
+        self,
+        video: NativeVideo,
+        captions: Sequence[str],
+        turns: Sequence[Turn],
+        settings: GenerationSettings,
+    ) -> Generator[str, None, Reply]:
+        """Answer token by token, in this thread, so that Ctrl-C stops it at once.
+
+        What comes before the question is the same for all questions about a video, so it passes
+        the language model once and its keys and values are kept with the video.
+        """
+        ids = self._prompt_ids(captions, turns)
+        prefix, logits = self._read_prompt(video, ids)
+        chooser = TokenChooser(settings, logits.device)
+        pieces = TextPieces(self.tokenizer)
+        tokens: list[int] = []
+        finished = False
+        while True:
+            tokens.append(chooser.choose(logits, torch.tensor([tokens], device=logits.device)))
+            finished = tokens[-1] in self._end_ids
+            if not finished and (piece := pieces.add(tokens[-1])):
+                yield piece
+            if finished or len(tokens) >= settings.max_new_tokens:
+                break
+            logits = self._read(tokens[-1:], prefix.cache)
+        if piece := pieces.finish():
+            yield piece
+        video.prefix = _rewound(prefix)
+        visual = ids.count(self.config.image_token_id)
+        return Reply(pieces.text, len(ids), visual, len(tokens), finished)
+
+    def _prompt_ids(self, captions: Sequence[str], turns: Sequence[Turn]) -> list[int]:
+        prompt = encode_prompt(
+            self.tokenizer,
+            captions,
+            [(turn.question, turn.answer) for turn in turns],
+            tokens_per_frame=self.config.tokens_per_frame,
+            image_token_id=self.config.image_token_id,
+            style=STYLES[self.config.prompt_style],
+        )
+        return prompt.ids
+
+    def _read_prompt(self, video: NativeVideo, ids: list[int]) -> tuple[_Prefix, Tensor]:
+        """Pass a prompt through the model, the frames only if they are not remembered.
+
+        Always in the same two parts, remembered or not, so that an answer does not depend on
+        which questions came before it.
+        """
+        after_frames = len(ids) - ids[::-1].index(self.config.image_token_id)
+        shared = tuple(ids[:after_frames])
+        prefix, video.prefix = video.prefix, None  # an interrupted answer leaves it unusable
+        if prefix is None or prefix.ids != shared:
+            prefix = _Prefix(shared, DynamicCache(config=self.config.text_config))
+            self._read(shared, prefix.cache, video.features)
+        return prefix, self._read(ids[after_frames:], prefix.cache)
+
+    def _read(self, ids: Sequence[int], cache: Cache, features: Tensor | None = None) -> Tensor:
+        """Pass tokens through the model and return the logits ``(1, vocabulary)`` that follow."""
+        input_ids = torch.tensor([list(ids)], device=self._device)
+        output = self.model(
+            input_ids=input_ids,
+            image_features=features,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        logits: Tensor = output.logits[:, -1]
+        return logits
+
+
+def _end_tokens(loaded: LoadedModel) -> frozenset[int]:
+    """Collect the ids that end an answer: the tokenizer's, and those the language model names."""
+    found: list[Any] = [loaded.tokenizer.eos_token_id]
+    for model in (loaded.model, loaded.model.language_model):
+        named = model.generation_config.eos_token_id if model.generation_config else None
+        found += named if isinstance(named, list) else [named]
+    return frozenset(token for token in found if token is not None)
+
+
+def _rewound(prefix: _Prefix) -> _Prefix | None:
+    """Forget what came after the shared part; ``None`` if this kind of cache cannot."""
+    if not all(type(layer) is DynamicLayer for layer in prefix.cache.layers):
+        return None  # a sliding window has already dropped its oldest keys
+    surplus = prefix.cache.get_seq_length() - len(prefix.ids)
+    prefix.cache.crop(-surplus)
+    return prefix
