@@ -1,5 +1,6 @@
 """The ``goldfish`` command: the one place where errors become text and exit codes."""
 
+import logging
 import os
 import sys
 import traceback
@@ -11,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from goldfish_cli import __version__
-from goldfish_cli.commands import profile
+from goldfish_cli.commands import doctor, profile
 from goldfish_cli.commands.output import report_error
 from goldfish_cli.errors import GoldfishError, OutOfMemoryError
 
@@ -86,7 +87,7 @@ def _explain(error: BaseException) -> int:
 
 
 def _explain_usage(error: typer.TyperException) -> int:
-    message = " ".join(error.format_message().split())
+    message = " ".join(error.format_message().replace("Value error, ", "").split())
     context = getattr(error, "ctx", None)
     if message:  # without arguments Typer has shown the help page instead
         path = context.command_path if context else "goldfish"
@@ -141,6 +142,7 @@ def goldfish(
 
 
 app.add_typer(profile.app, name="profile")
+app.command()(doctor.doctor)
 
 
 def main() -> None:
@@ -148,6 +150,7 @@ def main() -> None:
     if not os.environ.get("GOLDFISH_DEBUG"):
         warnings.simplefilter("ignore")  # the libraries' advice to programmers
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # an answer in any script, a name in no encoding
             stream.reconfigure(errors="backslashreplace")

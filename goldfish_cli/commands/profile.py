@@ -1,8 +1,7 @@
 """``goldfish profile``: which memory budgets there are, and what fits them."""
 
 import json
-from enum import Enum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,20 +16,12 @@ app = typer.Typer(help="Show memory budgets and what fits them.", no_args_is_hel
 ProfileArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[NAME|FILE]",
+        metavar="NAME|FILE",
         help="A name from `goldfish profile list`, or a YAML file. Default: as --profile.",
         show_default=False,
     ),
 ]
-
-
-class Stage(str, Enum):
-    """What memory is planned for."""
-
-    ASK = "ask"
-    STAGE_1 = "1"
-    STAGE_2 = "2"
-    STAGE_3 = "3"
+Stage = Literal["ask", "1", "2", "3"]
 
 
 @app.command("list")
@@ -89,7 +80,7 @@ def plan_profile(
     name: ProfileArgument = None,
     stage: Annotated[
         Stage, typer.Option("--stage", help="Asking, or training stage 1, 2 or 3.")
-    ] = Stage.ASK,
+    ] = "ask",
     stored_features: Annotated[
         bool,
         typer.Option("--stored-features", help="Train from stored features: no vision encoder."),
@@ -121,11 +112,11 @@ def plan_profile(
         planned = options.model_name(model)
         config = load_config(planned, offline=offline)
     planner = MemoryPlanner(config, stored_features=stored_features)
-    plan = planner.plan(chosen, stage.value)
-    work = "asking" if stage is Stage.ASK else f"training stage {stage.value}"
+    plan = planner.plan(chosen, stage)
+    work = "asking" if stage == "ask" else f"training stage {stage}"
     note(f"An estimate for {work} with {planned}, profile {chosen.name}.", quiet=quiet or as_json)
     _show_plan(plan, as_json=as_json)
-    check_fits(planner, chosen, stage.value)
+    check_fits(planner, chosen, stage)
 
 
 def _show_plan(plan: "MemoryPlan", *, as_json: bool) -> None:

@@ -43,10 +43,12 @@ def check_fits(planner: MemoryPlanner, profile: Profile, use: Use = "ask") -> No
     if plan.fits:
         return
     changes = nearest_settings(planner, profile, use)
-    if changes is None:
-        hint = "Even the smallest settings do not fit; take a smaller model or another machine"
-    else:
+    if changes is not None:
         hint = f"It would fit with {describe_settings(changes)}"
+    elif use != "ask" and planner.without_encoder().plan(profile, use).fits:
+        hint = "It would fit from stored features, without the vision encoder in memory"
+    else:
+        hint = "Even the smallest settings do not fit; take a smaller model or another machine"
     raise DoesNotFitError(
         f"{plan.total:.1f} GiB do not fit the {plan.budget:.1f} GiB of profile {profile.name}.",
         hint=hint,

@@ -86,6 +86,10 @@ class MemoryPlanner:
         self.num_largest = max((module.weight.numel() for module in linear.values()), default=0)
         self.num_other = _num_parameters(model.language_model) - self.num_quantizable
 
+    def without_encoder(self) -> "MemoryPlanner":
+        """Return a planner of the same model that trains from stored features."""
+        return MemoryPlanner(self.config, lora_rank=self.lora_rank, stored_features=True)
+
     def plan(self, profile: Profile, use: Use = "ask") -> MemoryPlan:
         """Estimate the peak of asking a question (``ask``) or of training stage 1, 2 or 3.
 
