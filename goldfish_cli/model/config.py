@@ -1,4 +1,4 @@
-"""What a Goldfish model is made of: the encoder, the pooling, the language model, and where the weights came from."""
+"""What a Goldfish model is made of: encoder, pooling, language model, and what it was built on."""
 
 from typing import Any, Literal
 
@@ -17,19 +17,19 @@ class GoldfishConfig(PreTrainedConfig):
 
     Args:
         vision_config: A ``Blip2VisionConfig`` or its dictionary; the default is EVA-CLIP ViT-g/14.
-        text_config: The configuration of any causal language model, or its dictionary with ``model_type``;
-            the default is Llama-2-7B.
-        pooling: How neighbouring visual tokens of a frame become one: ``concat`` joins their channels,
-            ``mean`` averages them, ``none`` keeps each.
+        text_config: The configuration of any causal language model, or its dictionary with
+            ``model_type``; the default is Llama-2-7B.
+        pooling: How neighbouring visual tokens of a frame become one: ``concat`` joins their
+            channels, ``mean`` averages them, ``none`` keeps each.
         pooling_size: How many consecutive tokens, in raster order, become one.
-        image_token_id: The id that marks a visual token in ``input_ids``. It may lie outside the vocabulary:
-            it is never looked up in the embedding table.
+        image_token_id: The id that marks a visual token in ``input_ids``. It may lie outside the
+            vocabulary: it is never looked up in the embedding table.
         image_mean: Mean of each colour channel, of values in 0 to 1.
         image_std: Standard deviation of each colour channel.
         num_frames: Frames per clip that the model was trained with.
         prompt_style: Name of the prompt template, see ``prompt_styles.STYLES``.
-        base_models: For ``vision_encoder`` and ``language_model``: the name and the content hash of the frozen
-            weights this model was trained upon.
+        base_models: For ``vision_encoder`` and ``language_model``: the name and the content hash
+            of the frozen weights that this model was trained upon.
     """
 
     model_type = "goldfish"
@@ -80,14 +80,12 @@ class GoldfishConfig(PreTrainedConfig):
     @property
     def image_size(self) -> int:
         """Side of the square frame that the encoder takes, in pixels."""
-        size = self.vision_config.image_size
-        return size if isinstance(size, int) else size[0]
+        return _side(self.vision_config.image_size)
 
     @property
     def patches_per_frame(self) -> int:
         """Patches of one frame: the encoder's tokens without its class token."""
-        patch = self.vision_config.patch_size
-        return (self.image_size // (patch if isinstance(patch, int) else patch[0])) ** 2
+        return patches_of(self.vision_config)
 
     @property
     def tokens_per_frame(self) -> int:
@@ -99,6 +97,16 @@ class GoldfishConfig(PreTrainedConfig):
         """Channels of one pooled token: the projector's input width."""
         width: int = self.vision_config.hidden_size
         return width * self.pooling_size if self.pooling == "concat" else width
+
+
+def patches_of(config: Blip2VisionConfig) -> int:
+    """Count the patches of a frame of the encoder's own size."""
+    return (_side(config.image_size) // _side(config.patch_size)) ** 2
+
+
+def _side(size: int | list[int] | tuple[int, int]) -> int:
+    """Return the side of a square, which the library lets be given as a pair."""
+    return size if isinstance(size, int) else size[0]
 
 
 AutoConfig.register("goldfish", GoldfishConfig, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The joined model: frames pass the frozen encoder and the projector and take their places among the text tokens."""
+"""The joined model: frames pass encoder and projector and take their places among the text."""
 
 from typing import Any
 
@@ -18,39 +18,38 @@ from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.projector import VisualProjector, pool_tokens
 from goldfish_cli.model.vision_encoder import VisionEncoder
 
-# Language models whose logits are their output embedding times the last hidden state and nothing else. Others
-# (soft caps, logit scales) go through their own forward, which costs the rows that other samples ask for.
+# Language models whose logits are their output embedding times the last hidden state and nothing
+# else. Others (soft caps, logit scales) go through their own forward, which costs more rows.
 PLAIN_HEADS = frozenset({"llama", "mistral", "qwen2", "qwen3", "phi3", "gpt2", "opt"})
 IGNORED_LABEL = -100
 
 
 class GoldfishForConditionalGeneration(PreTrainedModel, GenerationMixin):
-    """A video-language model: ViT encoder, pooling and linear projector, any causal LM (arXiv:2404.03413).
+    """A video-language model: ViT, pooling and linear projector, any causal LM (arXiv:2404.03413).
 
     Args:
         config: The model's configuration.
-        with_vision_encoder: ``False`` leaves the encoder out: enough to train and answer from stored features.
+        with_vision_encoder: ``False`` leaves the encoder out, which is enough to train and to
+            answer from stored features.
     """
 
     config_class = GoldfishConfig
     base_model_prefix = ""
     main_input_name = "input_ids"
-    input_modalities = ("video", "text")
+    input_modalities = ["video", "text"]  # noqa: RUF012 - as the library types it
     supports_gradient_checkpointing = True
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_attention_backend = True
     _no_split_modules = None
-    _skip_keys_device_placement = ("past_key_values",)
+    _skip_keys_device_placement = ["past_key_values"]  # noqa: RUF012 - as the library types it
 
     def __init__(self, config: GoldfishConfig, *, with_vision_encoder: bool = True) -> None:
         super().__init__(config)
-        self.vision_encoder = (
-            VisionEncoder._from_config(config.vision_config) if with_vision_encoder else None
-        )
+        self.vision_encoder = VisionEncoder(config.vision_config) if with_vision_encoder else None
         self.projector = VisualProjector(config.pooled_dim, config.text_config.hidden_size)
         self.language_model = AutoModelForCausalLM.from_config(config.text_config)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     @classmethod
     def from_parts(
@@ -71,9 +70,11 @@ class GoldfishForConditionalGeneration(PreTrainedModel, GenerationMixin):
             model = cls(config, with_vision_encoder=False)
         model.vision_encoder = vision_encoder
         model.language_model = language_model
+        model.generation_config = language_model.generation_config
         projector = VisualProjector(config.pooled_dim, config.text_config.hidden_size)
         model.projector = projector.to(language_model.device)
-        return model.eval()
+        model.train(False)
+        return model
 
     def get_input_embeddings(self) -> Any:
         """Return the language model's embedding table."""
@@ -92,16 +93,16 @@ class GoldfishForConditionalGeneration(PreTrainedModel, GenerationMixin):
         return self.language_model.get_decoder()
 
     def train(self, mode: bool = True) -> "GoldfishForConditionalGeneration":
-        """Set training mode; a frozen encoder stays in evaluation mode, so it is never checkpointed in vain."""
+        """Set training mode; a frozen encoder stays out of it and is not checkpointed in vain."""
         super().train(mode)
         if self.vision_encoder is not None and not any(
             p.requires_grad for p in self.vision_encoder.parameters()
         ):
-            self.vision_encoder.eval()
+            self.vision_encoder.train(False)
         return self
 
     def pooled_features(self, pixel_values: Tensor) -> Tensor:
-        """Encode and pool ``(frames, 3, height, width)`` to ``(frames, tokens_per_frame, pooled_dim)``.
+        """Encode and pool ``(frames, 3, h, w)`` to ``(frames, tokens_per_frame, pooled_dim)``.
 
         Raises:
             ValueError: If the model was loaded without its vision encoder.
@@ -116,7 +117,7 @@ class GoldfishForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
     @torch.no_grad()
     def encode_frames(self, pixel_values: Tensor, *, chunk: int = 8) -> Tensor:
-        """Return the frozen part's output, which can be stored and given back as ``image_features``.
+        """Return the frozen part's output, to be stored and given back as ``image_features``.
 
         Args:
             pixel_values: ``(frames, 3, height, width)``.
@@ -137,18 +138,21 @@ class GoldfishForConditionalGeneration(PreTrainedModel, GenerationMixin):
         pixel_values: Tensor | None = None,
         image_features: Tensor | None = None,
     ) -> Tensor:
-        """Look up text tokens and put projected visual tokens where ``image_token_id`` stands, in order.
+        """Look up text tokens; put projected visual tokens where ``image_token_id`` stands.
 
         Args:
             input_ids: ``(batch, length)``.
-            pixel_values: ``(frames of the whole batch, 3, height, width)`` in the order of their placeholders.
-            image_features: Instead of pixels: ``(frames, tokens_per_frame, pooled_dim)`` of ``encode_frames``.
+            pixel_values: ``(frames of the whole batch, 3, height, width)``, in the order of their
+                placeholders.
+            image_features: Instead of pixels: ``(frames, tokens_per_frame, pooled_dim)``, as
+                ``encode_frames`` returns them.
 
         Returns:
             ``(batch, length, text_dim)``.
 
         Raises:
-            ValueError: If placeholders and visual tokens differ in number, or both pixels and features are given.
+            ValueError: If placeholders and visual tokens differ in number, or pixels and features
+                are both given.
         """
         if pixel_values is not None and image_features is not None:
             raise ValueError("Give pixel_values or image_features, not both.")
@@ -191,21 +195,22 @@ class GoldfishForConditionalGeneration(PreTrainedModel, GenerationMixin):
         Args:
             input_ids: ``(batch, length)``, or ``inputs_embeds`` in its stead.
             attention_mask: ``(batch, length)``, 1 where a token is and 0 on padding.
-            labels: ``(batch, length)``, -100 where nothing is to be learnt. With labels only the rows that
-                predict one pass the head, so the logits of a long prompt are never made.
+            labels: ``(batch, length)``, -100 where nothing is to be learnt. With labels only the
+                rows that predict one pass the head: a long prompt's logits are never made.
             pixel_values: See ``embed``.
             image_features: See ``embed``.
             inputs_embeds: ``(batch, length, text_dim)``, with the visual tokens already in place.
             position_ids: ``(batch, length)``; ``None`` counts from 0.
             past_key_values: The language model's cache.
             use_cache: Whether to return a cache.
-            logits_to_keep: Keep the logits of so many last positions, 0 for all; unused with labels.
-            num_items_in_batch: Labels over all accumulated batches, the loss's divisor; ``None``: of this batch.
+            logits_to_keep: Keep the logits of so many last positions, 0 for all; not with labels.
+            num_items_in_batch: The loss's divisor: labels over all accumulated batches; ``None``
+                counts this batch's.
             kwargs: Go to the language model.
 
         Returns:
-            Without labels ``logits (batch, length, vocabulary)``; with labels ``loss`` and the logits
-            ``(number of labels, vocabulary)`` of the rows that predict them, batch row after batch row.
+            Without labels ``logits (batch, length, vocabulary)``; with labels ``loss`` and the
+            logits ``(number of labels, vocabulary)`` of the positions that predict one.
         """
         if inputs_embeds is None:
             if input_ids is None:
@@ -265,7 +270,7 @@ class GoldfishForConditionalGeneration(PreTrainedModel, GenerationMixin):
             inputs_embeds: See ``forward``.
             repetition_penalty: Counts the new tokens only, never the prompt's.
             logits_processor: Further processors.
-            kwargs: Go to ``GenerationMixin.generate``: ``max_new_tokens``, ``streamer``, ``do_sample`` ...
+            kwargs: Go to ``GenerationMixin.generate``, such as ``max_new_tokens``, ``streamer``.
 
         Returns:
             The new token ids ``(batch, new length)``, without the prompt.
@@ -282,9 +287,9 @@ class GoldfishForConditionalGeneration(PreTrainedModel, GenerationMixin):
             )
         processors = LogitsProcessorList(logits_processor or [])
         if repetition_penalty is not None and repetition_penalty != 1.0:
-            # Transformers 5 exempts as many new tokens as a row has padding when it is given the penalty itself.
+            # given the number, Transformers 5 exempts as many new tokens as a row has padding
             processors.append(RepetitionPenaltyLogitsProcessor(repetition_penalty))
-        return super().generate(
+        return super().generate(  # type: ignore[misc]  # its self type is a protocol of the library
             inputs_embeds=inputs_embeds,
             attention_mask=attention_mask,
             logits_processor=processors,

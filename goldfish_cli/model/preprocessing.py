@@ -14,7 +14,7 @@ def preprocess_frames(
     mean: Sequence[float],
     std: Sequence[float],
 ) -> Tensor:
-    """Resize and normalise frames as BLIP-2's processors do: PIL bicubic, no crop, aspect ratio not kept.
+    """Resize and normalise frames as BLIP-2 does: PIL bicubic, no crop, aspect ratio not kept.
 
     Args:
         frames: Each ``(height, width, 3)`` uint8 RGB, sizes may differ.
@@ -28,10 +28,9 @@ def preprocess_frames(
     size = (image_size, image_size)
     pixels = np.empty((len(frames), image_size, image_size, 3), dtype=np.uint8)
     for index, frame in enumerate(frames):
-        same = frame.shape[:2] == size
-        pixels[index] = (
-            frame if same else Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC)
-        )
+        if frame.shape[:2] != size:
+            frame = np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC))
+        pixels[index] = frame
     scaled = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(torch.float32).div_(255)
     centre = torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1)
     spread = torch.tensor(std, dtype=torch.float32).view(1, 3, 1, 1)

@@ -1,4 +1,4 @@
-"""From the encoder's tokens to the language model's embeddings: neighbours are pooled, then mapped linearly."""
+"""Visual tokens in, language-model embeddings out: neighbours are pooled, then mapped linearly."""
 
 from torch import Tensor, nn
 
@@ -14,7 +14,7 @@ def pool_tokens(tokens: Tensor, pooling: Pooling, size: int) -> Tensor:
         size: How many tokens become one.
 
     Returns:
-        ``(frames, tokens / size, dim * size)`` for ``concat``, ``(frames, tokens / size, dim)`` for ``mean``.
+        ``(frames, tokens / size, dim * size)`` for ``concat``, with ``dim`` channels for ``mean``.
 
     Raises:
         ValueError: If the number of tokens is not a multiple of ``size``.

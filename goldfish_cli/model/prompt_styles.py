@@ -1,4 +1,4 @@
-"""The layout of a prompt: where frames, captions, questions and answers stand. Knows no tokenizer."""
+"""The layout of a prompt: where frames, captions and questions stand. Knows no tokenizer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,14 +25,14 @@ class PromptStyle:
     closing: str
     """After each question."""
     ends_answers: bool
-    """Whether an answer inside the conversation is followed by the end token, as the last one is in training."""
+    """Whether answers inside a conversation have an end token, as the last one has in training."""
 
 
 STYLES = {
     style.name: style
     for style in (
         PromptStyle("goldfish", QUESTION_START, " [/INST]", ends_answers=True),
-        # MiniGPT4-Video writes one template in three ways: its demo, its training and its evaluation.
+        # MiniGPT4-Video writes its template in three ways: for demo, training and evaluation
         PromptStyle("reference", f"<s>{QUESTION_START}", " [/INST]", ends_answers=False),
         PromptStyle("reference-train", QUESTION_START, "[/INST]", ends_answers=False),
         PromptStyle("reference-eval", f"<s>{QUESTION_START} ", " [/INST]", ends_answers=False),
@@ -92,13 +92,13 @@ def lay_out(
 
 
 def render(chunks: Sequence[Chunk]) -> str:
-    """Join chunks to one readable string, each frame as ``<ImageHere>``, each answer with ``</s>``."""
+    """Join chunks to a readable string, frames as ``<ImageHere>``, answers with ``</s>``."""
     shown = {"text": "{}", "image": IMAGE, "answer": "{}</s>"}
     return "".join(shown[chunk.kind].format(chunk.text) for chunk in chunks)
 
 
 def guard(text: str, markers: Sequence[str]) -> str:
-    """Break every marker in a text from outside, so that no subtitle or question can pose as a frame or a turn."""
+    """Break markers in a text from outside: no subtitle may pose as a frame or a turn."""
     for marker in markers:
         while len(marker) > 1 and marker in text:
             text = text.replace(marker, f"{marker[0]} {marker[1:]}")

@@ -1,4 +1,4 @@
-"""From a conversation about frames to token ids, the same way in training and in use; too long ones are thinned out."""
+"""Conversations about frames in, token ids out: the same way in training and in use."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -73,19 +73,21 @@ def encode_prompt(
 ) -> EncodedPrompt:
     """Tokenise a conversation about frames.
 
-    If it is longer than ``max_tokens``, captions are left out first, spread evenly, until they take at most half of
-    the room beside the questions; then frames, spread evenly too. Questions and given answers always stay whole.
+    If it is longer than ``max_tokens``, captions are left out first, spread evenly, until they take
+    at most half of the room beside the questions; then frames, spread evenly too. Questions stay
+    whole.
 
     Args:
         tokenizer: Of the language model.
-        captions: One text for each frame, ``""`` where nothing is said; their number is the number of frames.
+        captions: One text for each frame, ``""`` where nothing is said.
         turns: A question, or questions with their answers; the last answer may be ``None``.
         tokens_per_frame: Visual tokens that stand for a frame.
         image_token_id: The id that marks them.
         style: The template.
         media: Whether the frames are a video's or one image.
         preface: A text before the frames.
-        max_tokens: The longest prompt, visual tokens included, the last answer not; ``None`` for no limit.
+        max_tokens: The longest prompt, visual tokens included, the last answer not; ``None`` for
+            no limit.
         max_answer_tokens: The longest answer; longer ones are cut and counted.
 
     Raises:
@@ -111,7 +113,7 @@ def spread(count: int, total: int) -> list[int]:
 
 
 class _Encoder:
-    """Turns chunks into ids; remembers texts, because fitting tries many prompts of the same pieces."""
+    """Turns chunks into ids; remembers texts, as fitting tries many prompts of the same pieces."""
 
     def __init__(
         self,

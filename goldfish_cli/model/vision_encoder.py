@@ -1,4 +1,4 @@
-"""Frames in, visual tokens out: an EVA-CLIP vision transformer of any size, run in chunks and never trained here."""
+"""Frames in, visual tokens out: an EVA-CLIP vision transformer of any size."""
 
 import torch
 from torch import Tensor, nn
@@ -12,19 +12,19 @@ OUTPUT_NORM_EPS = (
 
 
 class VisionEncoder(Blip2VisionModel):
-    """The EVA ViT of BLIP-2 with the output norm of MiniGPT4-Video (arXiv:2303.15389, arXiv:2404.03413).
+    """The EVA ViT of BLIP-2 with MiniGPT4-Video's output norm (arXiv:2303.15389, 2404.03413).
 
-    It differs from the library's class in three points: the output norm has its own epsilon and is computed in
-    float32, the class token is dropped, and frames of another size than the encoder's own are met by
-    interpolating the position embedding.
+    It differs from the library's class in three points: the output norm has its own epsilon and is
+    computed in float32, the class token is dropped, and frames of another size than the encoder's
+    own are met by interpolating the position embedding.
     """
 
     def __init__(self, config: Blip2VisionConfig) -> None:
         super().__init__(config)
         self.post_layernorm.eps = OUTPUT_NORM_EPS
 
-    def forward(self, pixel_values: Tensor) -> Tensor:  # type: ignore[override]
-        """Encode ``(frames, 3, height, width)`` into ``(frames, patches, hidden_size)``, patches in raster order."""
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        """Encode ``(frames, 3, h, w)`` to ``(frames, patches, hidden_size)`` in raster order."""
         hidden = self.embeddings(pixel_values, interpolate_pos_encoding=True)
         hidden = self.encoder(inputs_embeds=hidden).last_hidden_state
         return output_norm(hidden, self.post_layernorm)[:, 1:]
@@ -38,10 +38,10 @@ def output_norm(hidden: Tensor, norm: nn.LayerNorm) -> Tensor:
 
 
 def interpolate_positions(positions: Tensor, num_patches: int) -> Tensor:
-    """Fit a position embedding ``(1, 1 + old patches, dim)`` to a square grid of ``num_patches`` patches.
+    """Fit a position embedding ``(1, 1 + patches, dim)`` to a square grid of ``num_patches``.
 
-    The class token's embedding is kept; the grid is resized bicubically, as the reference does when it loads
-    weights for another image size.
+    The class token's embedding is kept; the grid is resized bicubically, as the reference does when
+    it loads weights for another image size.
     """
     old_side, new_side = int((positions.shape[1] - 1) ** 0.5), int(num_patches**0.5)
     if old_side == new_side:
