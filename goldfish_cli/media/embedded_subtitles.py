@@ -101,7 +101,7 @@ def _read_stream(
     return mended, repairs + stopped
 
 
-def _cues_of(packet: Packet) -> list[Cue]:
+def _cues_of(packet: Packet[SubtitleStream]) -> list[Cue]:
     """Decode one packet: FFmpeg gives every text format as ASS."""
     if packet.pts is None or packet.time_base is None or not packet.size:
         return []

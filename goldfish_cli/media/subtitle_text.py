@@ -76,10 +76,10 @@ def decode_text(data: bytes, *, language: str | None = None) -> tuple[str, str]:
     try:
         return data.decode("utf-8"), "utf-8"
     except UnicodeDecodeError as error:
-        encoding = _guess_encoding(data, language)
-        if encoding is None:
+        guess = _guess_encoding(data, language)
+        if guess is None:
             raise error
-        return data.decode(encoding, errors="replace"), encoding
+        return data.decode(guess, errors="replace"), guess
 
 
 def is_text(text: str) -> bool:
