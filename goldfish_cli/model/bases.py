@@ -107,7 +107,7 @@ def load_language_model(path: Path, placement: Placement) -> PreTrainedModel:
 def load_vision_encoder(
     path: Path, placement: Placement, *, image_size: int | None = None
 ) -> VisionEncoder:
-    """Load the encoder: ``eva_vit_g.pth``, a saved ``VisionEncoder``, or a merged Goldfish folder's.
+    """Load the encoder: ``eva_vit_g.pth``, a saved ``VisionEncoder``, or a Goldfish folder's.
 
     Args:
         path: File or folder.
@@ -126,7 +126,8 @@ def load_vision_encoder(
         encoder = load_whole(VisionEncoder, path, dtype=placement.dtype)
     encoder.requires_grad_(False)
     encoder.train(False)
-    return encoder.to(placement.device, placement.dtype)
+    encoder.to(device=placement.device, dtype=placement.dtype)  # type: ignore[call-arg]
+    return encoder
 
 
 def identify(path: Path, role: Role) -> str:

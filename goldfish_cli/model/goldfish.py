@@ -33,6 +33,7 @@ class GoldfishForConditionalGeneration(PreTrainedModel, GenerationMixin):
             answer from stored features.
     """
 
+    config: GoldfishConfig
     config_class = GoldfishConfig
     base_model_prefix = ""
     main_input_name = "input_ids"
@@ -101,6 +102,18 @@ class GoldfishForConditionalGeneration(PreTrainedModel, GenerationMixin):
             self.vision_encoder.train(False)
         return self
 
+    def choose_trainable(self, *, projector: bool, adapter: bool) -> None:
+        """Freeze everything but the parts that a training stage teaches.
+
+        Args:
+            projector: Whether the projector learns.
+            adapter: Whether the language model's LoRA matrices learn.
+        """
+        for name, parameter in self.named_parameters():
+            in_projector = name.startswith("projector.")
+            parameter.requires_grad_(projector if in_projector else adapter and ".lora_" in name)
+        self.train(self.training)
+
     def pooled_features(self, pixel_values: Tensor) -> Tensor:
         """Encode and pool ``(frames, 3, h, w)`` to ``(frames, tokens_per_frame, pooled_dim)``.
 
@@ -126,10 +139,10 @@ class GoldfishForConditionalGeneration(PreTrainedModel, GenerationMixin):
         Returns:
             ``(frames, tokens_per_frame, pooled_dim)``.
         """
-        parts = [self.pooled_features(part) for part in pixel_values.split(chunk)]
-        if parts:
-            return torch.cat(parts)
-        return torch.empty(0, self.config.tokens_per_frame, self.config.pooled_dim)
+        if len(pixel_values) == 0:
+            size = (0, self.config.tokens_per_frame, self.config.pooled_dim)
+            return pixel_values.new_empty(size)
+        return torch.cat([self.pooled_features(part) for part in pixel_values.split(chunk)])
 
     def embed(
         self,

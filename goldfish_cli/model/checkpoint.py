@@ -1,0 +1,304 @@
+"""Small checkpoints: what was trained, and the names and hashes of what it was trained upon.
+
+A folder holds ``config.json``, ``projector.safetensors``, ``adapter/`` (PEFT, if there is one), the
+tokenizer, ``goldfish.yaml`` (the settings it was made with) and a model card.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+import goldfish_cli
+from goldfish_cli.errors import CheckpointError, ModelError
+from goldfish_cli.model.bases import (
+    Placement,
+    find_base,
+    identify,
+    is_goldfish,
+    load_language_model,
+    load_vision_encoder,
+)
+from goldfish_cli.model.config import GoldfishConfig
+from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
+from goldfish_cli.model.reference_checkpoint import write_trained
+
+PROJECTOR_FILE = "projector.safetensors"
+ADAPTER_FOLDER = "adapter"
+SETTINGS_FILE = "goldfish.yaml"
+
+
+def is_small_checkpoint(folder: Path) -> bool:
+    """Tell whether a folder is a small checkpoint, not a whole model."""
+    return (folder / PROJECTOR_FILE).is_file() and is_goldfish(folder)
+
+
+def save_checkpoint(
+    model: GoldfishForConditionalGeneration,
+    folder: Path,
+    tokenizer: Any,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    description: str = "",
+) -> None:
+    """Write what was trained, whole or not at all.
+
+    Args:
+        model: Its configuration names its base models.
+        folder: An earlier checkpoint there is replaced.
+        tokenizer: Of the language model.
+        settings: The resolved settings that the model was trained with: plain values.
+        description: A paragraph for the model card.
+
+    Raises:
+        CheckpointError: If ``folder`` holds something else.
+    """
+    with _replacing(folder) as new:
+        model.config.save_pretrained(new)
+        tokenizer.save_pretrained(new)
+        save_file(_contiguous(model.projector.state_dict()), new / PROJECTOR_FILE)
+        if has_adapter(model):
+            from goldfish_cli.model.adapters import save_lora  # PEFT costs seconds to import
+
+            save_lora(model, new / ADAPTER_FOLDER)
+        content = {"made_with": goldfish_cli.__version__, "settings": dict(settings or {})}
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        (new / SETTINGS_FILE).write_text(text, encoding="utf-8")
+        card = _model_card(model.config, description, has_adapter=has_adapter(model))
+        (new / "README.md").write_text(card, encoding="utf-8")
+
+
+def load_checkpoint(
+    folder: Path,
+    placement: Placement,
+    *,
+    bases: Mapping[str, str] | None = None,
+    offline: bool = False,
+    with_vision_encoder: bool = True,
+) -> GoldfishForConditionalGeneration:
+    """Load a small checkpoint upon its base models.
+
+    Args:
+        folder: Written by ``save_checkpoint``.
+        placement: Where the weights go.
+        bases: Other places of the same base models, by role; the checkpoint's own names otherwise.
+        offline: Fetch nothing.
+        with_vision_encoder: ``False`` if stored features are all that the model will see.
+
+    Raises:
+        CheckpointError: If a key is missing or left over, or a base is not the one trained upon.
+        ModelError: If a base is not there.
+    """
+    config = GoldfishConfig.from_pretrained(folder)
+    places: dict[str, Path] = {}
+    for role, record in config.base_models.items():
+        if role == "vision_encoder" and not with_vision_encoder:
+            continue
+        name = (bases or {}).get(role, record["name"])
+        path = find_base(name, role, offline=offline, beside=folder)  # type: ignore[arg-type]
+        _check_base(folder, role, record, path)
+        places[role] = path
+    if "language_model" not in places:
+        raise CheckpointError(f"{folder} does not name the language model it was trained upon.")
+    encoder = None
+    if with_vision_encoder:
+        if "vision_encoder" not in places:
+            raise CheckpointError(f"{folder} does not name the encoder it was trained upon.")
+        size = config.image_size
+        encoder = load_vision_encoder(places["vision_encoder"], placement, image_size=size)
+    model = GoldfishForConditionalGeneration.from_parts(
+        config,
+        vision_encoder=encoder,
+        language_model=load_language_model(places["language_model"], placement),
+    )
+    try:
+        projector = load_file(folder / PROJECTOR_FILE)
+    except SafetensorError as error:
+        raise CheckpointError(f"{folder / PROJECTOR_FILE} is not whole: {error}.") from error
+    set_projector(model, projector, source=str(folder))
+    if (folder / ADAPTER_FOLDER).is_dir():
+        from goldfish_cli.model.adapters import load_lora  # PEFT costs seconds to import
+
+        load_lora(model, folder / ADAPTER_FOLDER)
+        model.train(False)
+    return model
+
+
+def set_projector(
+    model: GoldfishForConditionalGeneration, state: Mapping[str, Tensor], *, source: str
+) -> None:
+    """Copy projector weights into a model.
+
+    Args:
+        model: Changed in place.
+        state: Named as in ``VisualProjector``.
+        source: Where they come from, for messages.
+
+    Raises:
+        CheckpointError: If names or shapes do not fit.
+    """
+    wanted = model.projector.state_dict()
+    for name in sorted(set(wanted) ^ set(state)):
+        fault = "lacks" if name in wanted else "holds an unknown"
+        raise CheckpointError(f"The projector of {source} {fault} {name}.")
+    for name, tensor in state.items():
+        if tensor.shape != wanted[name].shape:
+            raise CheckpointError(
+                f"The projector of {source} has {name} as {list(tensor.shape)}, "
+                f"these base models take {list(wanted[name].shape)}.",
+                hint="It was trained on other base models, or with another pooling.",
+            )
+    model.projector.load_state_dict(dict(state))
+
+
+def has_adapter(model: GoldfishForConditionalGeneration) -> bool:
+    """Tell whether the language model carries an adapter, without importing PEFT."""
+    return getattr(model.language_model, "peft_config", None) is not None
+
+
+def export_merged(
+    model: GoldfishForConditionalGeneration,
+    folder: Path,
+    tokenizer: Any,
+    *,
+    dtype: torch.dtype | None = None,
+    description: str = "",
+) -> None:
+    """Write the whole model as one Transformers folder, the adapter merged into the weights.
+
+    Args:
+        model: Its adapter is merged and its weights are cast in place.
+        folder: An earlier model there is replaced.
+        tokenizer: Of the language model.
+        dtype: Format of the weights; ``None`` leaves each as it is.
+        description: A paragraph for the model card.
+
+    Raises:
+        ModelError: If the model is quantized, or has no vision encoder.
+        CheckpointError: If ``folder`` holds something else.
+    """
+    if model.vision_encoder is None:
+        raise ModelError("A model without its vision encoder cannot be written whole.")
+    if has_adapter(model):
+        from goldfish_cli.model.adapters import merge_lora  # PEFT costs seconds to import
+
+        merge_lora(model)
+    elif getattr(model.language_model, "is_quantized", False):
+        raise ModelError(
+            "A quantized model cannot be written whole without loss.",
+            hint="Load it with quantization: none.",
+        )
+    if dtype is not None:
+        model.to(dtype=dtype)  # type: ignore[call-arg]
+    with _replacing(folder) as new:
+        model.save_pretrained(new)
+        tokenizer.save_pretrained(new)
+        card = _model_card(model.config, description, has_adapter=False)
+        (new / "README.md").write_text(card, encoding="utf-8")
+
+
+def export_reference(model: GoldfishForConditionalGeneration, path: Path) -> None:
+    """Write what was trained as a ``.pth`` that MiniGPT4-Video's own scripts load.
+
+    Args:
+        model: Trained with token pooling of four, or without pooling.
+        path: Replaced if it exists.
+
+    Raises:
+        ModelError: If the reference has no such pooling.
+    """
+    config = model.config
+    if config.pooling == "mean" or (config.pooling == "concat" and config.pooling_size != 4):
+        raise ModelError(
+            f"MiniGPT4-Video has no pooling {config.pooling} of {config.pooling_size}.",
+            hint="It joins 4 tokens, or none.",
+        )
+    settings: dict[str, Any] = {
+        "image_size": config.image_size,
+        "token_pooling": config.pooling == "concat",
+        "llama_model": config.base_models.get("language_model", {}).get("name", ""),
+    }
+    lora: dict[str, Tensor] = {}
+    if has_adapter(model):
+        from goldfish_cli.model.adapters import lora_state  # PEFT costs seconds to import
+
+        lora = lora_state(model)
+        adapter = model.language_model.peft_config["default"]
+        settings |= {
+            "lora_r": adapter.r,
+            "lora_alpha": adapter.lora_alpha,
+            "lora_target_modules": sorted(adapter.target_modules),
+        }
+    state = write_trained(model.projector.state_dict(), lora)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    torch.save({"model": state, "config": {"model": settings}, "epoch": 0}, part)
+    part.replace(path)
+
+
+def _check_base(folder: Path, role: str, record: Mapping[str, str], path: Path) -> None:
+    found = identify(path, role)  # type: ignore[arg-type]
+    if found != record["hash"]:
+        part = role.replace("_", " ")
+        raise CheckpointError(
+            f"{folder} was trained on the {part} {record['name']} (content {record['hash'][:12]}); "
+            f"{path} is another one (content {found[:12]}).",
+            hint=f"Give the {part} that it was trained on.",
+        )
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """Yield a new folder beside ``folder`` that takes its place once the work has succeeded."""
+    if folder.exists() and not (folder.is_dir() and (_is_empty(folder) or is_goldfish(folder))):
+        raise CheckpointError(f"{folder} exists and is not a Goldfish model; nothing was written.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:
+        new, old = Path(scratch) / "new", Path(scratch) / "old"
+        new.mkdir()
+        yield new
+        if folder.exists():
+            folder.rename(old)
+        shutil.move(new, folder)
+
+
+def _is_empty(folder: Path) -> bool:
+    return not any(folder.iterdir())
+
+
+def _contiguous(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+
+
+def _model_card(config: GoldfishConfig, description: str, *, has_adapter: bool) -> str:
+    bases = [
+        f"- {role.replace('_', ' ')}: `{record['name']}` (content `{record['hash']}`)"
+        for role, record in config.base_models.items()
+    ]
+    holds = "projector and LoRA adapter" if has_adapter else "projector"
+    lines = [
+        "---",
+        "library_name: goldfish-video",
+        "pipeline_tag: video-text-to-text",
+        "---",
+        "# A Goldfish video-language model",
+        "",
+        description or "It answers questions about short videos.",
+        "",
+        f"- each frame: {config.image_size} pixels a side, {config.tokens_per_frame} visual tokens",
+        f"- frames per clip in training: {config.num_frames}",
+        f"- trained part: {holds}",
+        *(["", "Trained upon:", "", *bases] if bases else []),
+        "",
+        "Ask it with: `goldfish ask VIDEO QUESTION --model THIS_FOLDER`",
+        "",
+    ]
+    return "\n".join(lines)
