@@ -1,0 +1,249 @@
+"""What happens beside the steps: the log, the checks, and stopping in good order."""
+
+import json
+import math
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers.trainer_callback import TrainerCallback, TrainerControl, TrainerState
+from transformers.training_args import TrainingArguments
+
+from goldfish_cli.errors import InputError, ModelError
+
+LOG_NAME = "train_log.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """One line of the log."""
+
+    stage: int
+    step: int
+    loss: float
+    lr: float
+    tokens: int  # seen since the stage began, visual tokens included
+    seconds: float  # since the stage began, all its runs together
+    memory: float  # GiB at the highest: of the GPU where there is one, else of the process
+
+
+class TrainingLog:
+    """Appends lines to a JSON-lines file; each is written at once, whole."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Write one line.
+
+        Raises:
+            InputError: If the disk is full or the file cannot be written.
+        """
+        line = json.dumps(record, ensure_ascii=False) + "\n"
+        try:
+            handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            try:
+                os.write(handle, line.encode())
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise InputError(f"The log {self.path} cannot be written: {error.strerror}.") from error
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return all lines; a last one that was cut off by a kill is left out."""
+        return list(read_log(self.path))
+
+    def rewind(self, step: int) -> None:
+        """Forget what came after ``step``: a resumed run does those steps again."""
+        kept = [line for line in self.read() if line.get("step", 0) <= step]
+        partial = self.path.with_suffix(".partial")
+        partial.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept))
+        os.replace(partial, self.path)
+
+
+def read_log(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the lines of a training log; none if there is no log."""
+    if not path.exists():
+        return
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:  # cut off when the run was killed
+            continue
+
+
+class LogCallback(TrainerCallback):
+    """Writes a record at each log step and tells it to the observer.
+
+    Args:
+        stage: 1, 2 or 3.
+        log: Where records are kept.
+        count_tokens: Says how many tokens this process has seen.
+        tell: Hears each record.
+        advance: Hears of each step.
+    """
+
+    def __init__(
+        self,
+        stage: int,
+        log: TrainingLog,
+        *,
+        count_tokens: Callable[[], int],
+        tell: Callable[[LogRecord], None],
+        advance: Callable[[int], None],
+    ) -> None:
+        self._stage = stage
+        self._log = log
+        self._count_tokens = count_tokens
+        self._tell = tell
+        self._advance = advance
+        self._began = time.perf_counter()
+        self._before = (0, 0.0)  # tokens and seconds of the runs that this one continues
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Continue the counts of an earlier run."""
+        earlier = [line for line in self._log.read() if "tokens" in line]
+        if state.global_step and earlier:
+            self._before = (earlier[-1]["tokens"], earlier[-1]["seconds"])
+        self._began = time.perf_counter()
+        self._advance(state.global_step)
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Move the progress bar."""
+        self._advance(state.global_step)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: Mapping[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        """Write a record.
+
+        Raises:
+            ModelError: If the loss is no number any more.
+        """
+        if not logs or "loss" not in logs:
+            return
+        if not math.isfinite(logs["loss"]):
+            raise ModelError(
+                f"The loss at step {state.global_step} is {logs['loss']}: training has failed.",
+                hint="Lower the learning rate, or compute in float32: --set stageN.precision=float32",
+            )
+        tokens, seconds = self._before
+        record = LogRecord(
+            stage=self._stage,
+            step=state.global_step,
+            loss=logs["loss"],
+            lr=logs["learning_rate"],
+            tokens=tokens + self._count_tokens(),
+            seconds=round(seconds + time.perf_counter() - self._began, 3),
+            memory=round(peak_memory_gib(), 3),
+        )
+        self._log.append(asdict(record))
+        self._tell(record)
+
+
+class GradientCheck(TrainerCallback):
+    """Makes sure that everything that should learn gets a gradient.
+
+    Checked at the first step and after each evaluation: a 4-bit model on a processor repacks its
+    weights when it is first evaluated, and from then on adapters silently learn nothing.
+    """
+
+    def __init__(self) -> None:
+        self._due = True
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Check again at the next step."""
+        self._due = True
+
+    def on_pre_optimizer_step(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: nn.Module | None = None,
+        **_: Any,
+    ) -> None:
+        """Check once.
+
+        Raises:
+            ModelError: Naming a parameter without a gradient.
+        """
+        if not self._due or model is None:
+            return
+        check_gradients(model)
+        self._due = False
+
+
+def check_gradients(model: nn.Module) -> None:
+    """Raise ``ModelError`` if a trainable parameter has no gradient, or a frozen one has."""
+    without = [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None]
+    if without:
+        raise ModelError(
+            f"{len(without)} trainable parameters get no gradient, the first: {without[0]}.",
+            hint="They would never learn. Train without quantization, or on another device.",
+        )
+
+
+class Interrupter(TrainerCallback):
+    """Turns Ctrl-C into a checkpoint and an orderly end."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Catch the first SIGINT or SIGTERM; the second one ends the process at once."""
+
+        def note(signum: int, frame: Any) -> None:
+            self.requested = True
+            for kind in before:
+                signal.signal(kind, signal.default_int_handler)
+
+        before = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            for kind in before:
+                signal.signal(kind, note)
+        except ValueError:  # not the main thread: its owner decides about signals
+            yield
+            return
+        try:
+            yield
+        finally:
+            for kind, handler in before.items():
+                signal.signal(kind, handler)
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Save and stop, if asked to."""
+        if self.requested:
+            control.should_save = True
+            control.should_training_stop = True
+
+
+def peak_memory_gib() -> float:
+    """Return the most memory used so far in GiB: of the GPU if one is in use, else of the process."""
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        return torch.cuda.max_memory_allocated() / 2**30
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30

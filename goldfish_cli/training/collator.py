@@ -1,0 +1,211 @@
+"""Turn examples into one batch of tensors, by the same prompts and pixels as answering does."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from goldfish_cli.data.dataset import Example, Rejected
+from goldfish_cli.errors import AnnotationError, UsageError
+from goldfish_cli.model.config import GoldfishConfig
+from goldfish_cli.model.preprocessing import preprocess_frames
+from goldfish_cli.model.prompt_styles import STYLES
+from goldfish_cli.model.prompts import IGNORED_LABEL, EncodedPrompt, encode_prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One sequence of a batch: the frames, then one dialogue or several side by side."""
+
+    ids: list[int]
+    labels: list[int]
+    positions: list[int]
+    blocks: list[int]  # 0: what all dialogues see; else the number of the dialogue
+    frames: tuple[int, ...]
+
+
+class Collator:
+    """Makes batches that are as long as their own longest sample.
+
+    Args:
+        tokenizer: Of the language model.
+        config: Of the model.
+        max_context_tokens: Longest prompt, visual tokens included; frames and captions are thinned
+            out to fit, the question stays whole.
+        max_text_tokens: Longest answer; longer ones are cut.
+        dtype: Of stored features in the batch.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        config: GoldfishConfig,
+        *,
+        max_context_tokens: int | None = None,
+        max_text_tokens: int | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._config = config
+        self._max_context = max_context_tokens
+        self._max_text = max_text_tokens
+        self._dtype = dtype
+
+    def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
+        """Collate examples, all with pixels or all with features.
+
+        Returns:
+            ``input_ids``, ``labels``, ``attention_mask`` and, with several dialogues in a row,
+            ``position_ids``; ``pixel_values`` or ``image_features``; and for the trainer
+            ``num_tokens`` and ``rejected``.
+
+        Raises:
+            AnnotationError: If no example of the batch fits the context.
+        """
+        rejected = [item for example in examples for item in example.rejected]
+        fitting: list[tuple[Example, Row]] = []
+        for example in examples:
+            try:
+                fitting.append((example, self.row(example)))
+            except UsageError as error:
+                rejected.append(Rejected(example.id, str(error)))
+        if not fitting:
+            raise AnnotationError(
+                f"No sample of a batch fits the context: {rejected[-1].reason}",
+                hint="Raise max_context_tokens in the profile.",
+            )
+        rows = [row for _, row in fitting]
+        batch: dict[str, Any] = _pad(rows)
+        batch |= self._visual(fitting)
+        batch["num_tokens"] = sum(len(row.ids) for row in rows)
+        batch["rejected"] = tuple(rejected)
+        return batch
+
+    def row(self, example: Example) -> Row:
+        """Write one example out as token ids.
+
+        Raises:
+            UsageError: If its question alone is longer than the context.
+        """
+        first, *others = (self._encode(example, dialogue) for dialogue in example.dialogues)
+        if not others:
+            length = len(first.ids)
+            return Row(first.ids, first.labels, [*range(length)], [0] * length, first.frames)
+        return _side_by_side([first, *others])
+
+    def _encode(self, example: Example, dialogue: tuple[tuple[str, str], ...]) -> EncodedPrompt:
+        return encode_prompt(
+            self._tokenizer,
+            example.captions,
+            dialogue,
+            tokens_per_frame=self._config.tokens_per_frame,
+            image_token_id=self._config.image_token_id,
+            style=STYLES[self._config.prompt_style],
+            max_tokens=self._max_context,
+            max_answer_tokens=self._max_text,
+        )
+
+    def _visual(self, fitting: Sequence[tuple[Example, Row]]) -> dict[str, Tensor]:
+        if all(example.clip.features is not None for example, _ in fitting):
+            return {"image_features": self._stack_features(fitting)}
+        frames = [example.clip.frames[i] for example, row in fitting for i in row.frames]
+        config = self._config
+        return {
+            "pixel_values": preprocess_frames(
+                frames, config.image_size, config.image_mean, config.image_std
+            )
+        }
+
+    def _stack_features(self, fitting: Sequence[tuple[Example, Row]]) -> Tensor:
+        """Join mapped features into ``(frames, tokens, dim)``: one copy, converted on the way."""
+        total = sum(len(row.frames) for _, row in fitting)
+        shape = (total, self._config.tokens_per_frame, self._config.pooled_dim)
+        joined = torch.empty(shape, dtype=self._dtype)
+        filled = 0
+        for example, row in fitting:
+            features = example.clip.features
+            assert features is not None  # _visual saw to it
+            if len(row.frames) < len(features):
+                features = features[list(row.frames)]
+            joined[filled : filled + len(features)].copy_(features)
+            filled += len(features)
+        return joined
+
+
+def _side_by_side(prompts: Sequence[EncodedPrompt]) -> Row:
+    """Put dialogues about the same frames behind one copy of the frames.
+
+    They share what they begin with, and go on from the same position, as if each stood alone; the
+    mask keeps them from seeing each other.
+    """
+    fewest = min((prompt.frames for prompt in prompts), key=len)
+    shared = _shared_length(prompts)
+    if any(prompt.frames != fewest for prompt in prompts):
+        raise UsageError("Questions about one clip leave room for different frames of it.")
+    row = Row([], [], [], [], fewest)
+    row.ids.extend(prompts[0].ids[:shared])
+    row.labels.extend([IGNORED_LABEL] * shared)
+    row.positions.extend(range(shared))
+    row.blocks.extend([0] * shared)
+    for number, prompt in enumerate(prompts, start=1):
+        row.ids.extend(prompt.ids[shared:])
+        row.labels.extend(prompt.labels[shared:])
+        row.positions.extend(range(shared, len(prompt.ids)))
+        row.blocks.extend([number] * (len(prompt.ids) - shared))
+    return row
+
+
+def _shared_length(prompts: Sequence[EncodedPrompt]) -> int:
+    """Count the ids that all prompts begin with, none of them part of an answer."""
+    shared = 0
+    for ids, labels in zip(
+        zip(*(prompt.ids for prompt in prompts), strict=False),
+        zip(*(prompt.labels for prompt in prompts), strict=False),
+        strict=False,
+    ):
+        if len(set(ids)) > 1 or any(label != IGNORED_LABEL for label in labels):
+            break
+        shared += 1
+    return shared
+
+
+def _pad(rows: Sequence[Row]) -> dict[str, Tensor]:
+    """Pad on the right to the longest row; padding is never a label."""
+    longest = max(len(row.ids) for row in rows)
+    ids = torch.zeros(len(rows), longest, dtype=torch.long)
+    labels = torch.full((len(rows), longest), IGNORED_LABEL)
+    mask = torch.zeros(len(rows), longest, dtype=torch.long)
+    for number, row in enumerate(rows):
+        length = len(row.ids)
+        ids[number, :length] = torch.tensor(row.ids)
+        labels[number, :length] = torch.tensor(row.labels)
+        mask[number, :length] = 1
+    if not any(row.blocks[-1] for row in rows):
+        return {"input_ids": ids, "labels": labels, "attention_mask": mask}
+    positions = torch.zeros(len(rows), longest, dtype=torch.long)
+    for number, row in enumerate(rows):
+        positions[number, : len(row.ids)] = torch.tensor(row.positions)
+    return {
+        "input_ids": ids,
+        "labels": labels,
+        "attention_mask": _block_mask(rows, longest),
+        "position_ids": positions,
+    }
+
+
+def _block_mask(rows: Sequence[Row], longest: int) -> Tensor:
+    """Let each token see what is before it in its own block and in the shared one.
+
+    Returns:
+        ``(batch, 1, longest, longest)`` bool, true where a token may look.
+    """
+    blocks = torch.full((len(rows), longest), -1)
+    for number, row in enumerate(rows):
+        blocks[number, : len(row.blocks)] = torch.tensor(row.blocks)
+    own = blocks[:, :, None] == blocks[:, None, :]
+    shared = (blocks == 0)[:, None, :]
+    causal = torch.ones(longest, longest, dtype=torch.bool).tril()
+    itself = torch.eye(longest, dtype=torch.bool)  # padding looks at itself: no row may be empty
+    return (((own | shared) & causal) | itself)[:, None]

@@ -1,0 +1,157 @@
+"""The folder of one stage: how far it has come, and with what settings."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from goldfish_cli.errors import InputError, UsageError
+from goldfish_cli.model.checkpoint import save_checkpoint
+from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
+from goldfish_cli.training.trainer import checkpoints
+
+FOLDERS = {
+    1: "stage1_image_align",
+    2: "stage2_video_pretrain",
+    3: "stage3_video_instruct_final",
+}
+SETTINGS = "recipe.yaml"
+SUMMARY = "run.json"
+# These may change between a run and its continuation: no step depends on them.
+_FREE = frozenset(
+    {"log_steps", "save_steps", "keep_checkpoints", "max_bad_samples", "workers", "name", "start"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Where one stage writes its log, its checkpoints and, at the end, the stage's checkpoint."""
+
+    path: Path
+
+    @property
+    def finished(self) -> bool:
+        """Whether the stage's checkpoint is there; the summary is written last."""
+        return (self.path / SUMMARY).is_file()
+
+    @property
+    def begun(self) -> bool:
+        """Whether a run has left anything here."""
+        return (self.path / SETTINGS).is_file()
+
+    def last_checkpoint(self) -> Path | None:
+        """Return the latest whole checkpoint of an unfinished run."""
+        found = checkpoints(self.path)
+        return found[-1] if found else None
+
+    def begin(self, settings: Mapping[str, Any], *, resume: bool) -> Path | None:
+        """Note the settings of a new run, or check that a resumed one has the same.
+
+        Returns:
+            The checkpoint to continue from; ``None`` to start at step 0.
+
+        Raises:
+            UsageError: If there is a run already and ``resume`` is not set, or its settings differ.
+            InputError: If the folder cannot be written.
+        """
+        if not self.begun:
+            self._write(
+                SETTINGS, yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True)
+            )
+            return None
+        if not resume:
+            raise UsageError(
+                f"{self.path} holds a run that was not finished.",
+                hint="Continue it with --resume, or name another folder with --out.",
+            )
+        before = yaml.safe_load((self.path / SETTINGS).read_text(encoding="utf-8"))
+        differing = _differences(before, settings)
+        if differing:
+            raise UsageError(
+                f"The run in {self.path} began with other settings: {', '.join(differing)}.",
+                hint=f"Resume with the same; they stand in {self.path / SETTINGS}.",
+            )
+        return self.last_checkpoint()
+
+    def publish(
+        self,
+        model: GoldfishForConditionalGeneration,
+        tokenizer: Any,
+        settings: Mapping[str, Any],
+    ) -> None:
+        """Write the stage's checkpoint here, beside its log; the configuration comes last.
+
+        Raises:
+            InputError: If the disk is full or the folder cannot be written.
+        """
+        scratch = self.path / ".publish"
+        shutil.rmtree(scratch, ignore_errors=True)
+        try:
+            save_checkpoint(model, scratch, tokenizer, settings=settings)
+            parts = sorted(scratch.iterdir(), key=lambda part: part.name == "config.json")
+            for part in parts:
+                target = self.path / part.name
+                if target.is_dir():
+                    shutil.rmtree(target)
+                os.replace(part, target)
+            scratch.rmdir()
+        except OSError as error:
+            raise InputError(
+                f"The checkpoint cannot be written to {self.path}: {error.strerror}.",
+                hint="Free some disk and continue with --resume.",
+            ) from error
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        """Mark the stage as done."""
+        self._write(SUMMARY, json.dumps(dict(summary), indent=2, ensure_ascii=False) + "\n")
+
+    def _write(self, name: str, text: str) -> None:
+        partial = self.path / f".{name}.partial"
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            partial.write_text(text, encoding="utf-8")
+            os.replace(partial, self.path / name)
+        except OSError as error:
+            raise InputError(
+                f"{self.path / name} cannot be written: {error.strerror}.",
+                hint="Free some disk, or name another folder with --out.",
+            ) from error
+
+
+def find_start(start: str | None, stage: int, out: Path) -> str:
+    """Return what a stage starts from: what was named, else the stage before in the same folder.
+
+    Raises:
+        UsageError: If neither is there.
+    """
+    if start is not None:
+        return start
+    if stage == 1:
+        raise UsageError(
+            "Stage 1 needs a base model to start from.", hint="Name its folder with --from BASE"
+        )
+    before = RunFolder(out / FOLDERS[stage - 1])
+    if not before.finished:
+        raise UsageError(
+            f"Stage {stage} needs the checkpoint of stage {stage - 1}, and {before.path} holds none.",
+            hint=f"Run goldfish train {stage - 1} first, or name a checkpoint with --from.",
+        )
+    return str(before.path)
+
+
+def _differences(before: Any, now: Any, prefix: str = "") -> list[str]:
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        return [
+            name
+            for key in {**before, **now}
+            if key not in _FREE
+            for name in _differences(before.get(key), now.get(key), f"{prefix}{key}.")
+        ]
+    if before == now:
+        return []
+    return [f"{prefix.rstrip('.')} was {before}, is {now}"]

@@ -1,0 +1,323 @@
+"""The three stages: what each starts from, learns and leaves behind (arXiv:2404.03413).
+
+Stage 1 teaches the projector single images, stage 2 many frames, stage 3 trains the projector and
+adapters of the language model to answer questions. Each starts where the one before ended.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from transformers.trainer_utils import set_seed
+
+from goldfish_cli.data.clips import ClipReader
+from goldfish_cli.data.dataset import DrawOrder, Rejected, Source
+from goldfish_cli.data.features import FeatureStore, HashBook
+from goldfish_cli.errors import InterruptedRunError
+from goldfish_cli.media.sampling import FramePlan
+from goldfish_cli.model.adapters import add_lora
+from goldfish_cli.model.bases import Role, identify
+from goldfish_cli.model.config import GoldfishConfig
+from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
+from goldfish_cli.model.loader import MINNOW, MINNOW_FOLDER, LoadedModel, load_model
+from goldfish_cli.profiles import Profile
+from goldfish_cli.training.callbacks import (
+    LOG_NAME,
+    GradientCheck,
+    Interrupter,
+    LogCallback,
+    LogRecord,
+    TrainingLog,
+)
+from goldfish_cli.training.collator import Collator
+from goldfish_cli.training.encoding import (
+    encode_groups,
+    feature_identity,
+    find_missing,
+    vision_encoder,
+)
+from goldfish_cli.training.recipes import Recipe, StageRecipe
+from goldfish_cli.training.run_folder import FOLDERS, RunFolder
+from goldfish_cli.training.stage_data import StageData, gather, num_steps, report
+from goldfish_cli.training.trainer import StageTrainer, training_arguments
+
+
+@dataclass(frozen=True, slots=True)
+class StageRun:
+    """One stage, as it was asked for."""
+
+    stage: int
+    sources: tuple[Source, ...]
+    start: str  # a base model, or the checkpoint of an earlier stage
+    out: Path  # the folder that holds the folders of the stages
+    recipe: Recipe
+    profile: Profile
+    videos: Path | None = None  # None: beside the annotations
+    features: Path | None = None  # feature store; None encodes anew each time
+    feature_dtype: str = "float16"
+    seed: int = 0
+    resume: bool = False
+    offline: bool = False
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where this stage writes."""
+        return RunFolder(self.out / FOLDERS[self.stage])
+
+
+def _ignore(*_: Any) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """Who wants to know how it goes; the default is nobody."""
+
+    phase: Callable[[str, int, str], None] = _ignore  # what begins, how much, of what unit
+    done: Callable[[int], None] = _ignore  # how much of the phase is done
+    record: Callable[[LogRecord], None] = _ignore
+    note: Callable[[str], None] = _ignore
+
+    def rejected(self, item: Rejected) -> None:
+        """Tell of a sample that is left out."""
+        self.note(f"left out {item.id}: {item.reason}")
+
+
+def resolve_settings(
+    recipe: StageRecipe, profile: Profile, config: GoldfishConfig, device: str
+) -> StageRecipe:
+    """Fill in what the recipe leaves to the profile and the model."""
+    own_batch = recipe.batch_size is not None
+    return recipe.model_copy(
+        update={
+            "batch_size": recipe.batch_size or profile.batch_size,
+            "gradient_accumulation": recipe.gradient_accumulation
+            or (1 if own_batch else profile.gradient_accumulation),
+            "num_frames": recipe.num_frames or profile.max_frames or config.num_frames,
+            "subtitle_words": profile.subtitle_words
+            if recipe.subtitle_words is None
+            else recipe.subtitle_words,
+            "max_text_tokens": recipe.max_text_tokens or profile.max_text_tokens,
+            "precision": _precision(recipe, profile, device),
+        }
+    )
+
+
+def run_stage(run: StageRun, watcher: Watcher | None = None) -> Path:
+    """Train one stage to its end.
+
+    Returns:
+        The folder with the stage's checkpoint.
+
+    Raises:
+        UsageError: If there is an unfinished run and ``resume`` is not set, or its settings differ.
+        InputError: If the data cannot be used, or the disk not be written.
+        CheckpointError: If the start cannot be loaded.
+        InterruptedRunError: After Ctrl-C, once a checkpoint is saved.
+    """
+    watcher = watcher or Watcher()
+    if run.profile.threads:
+        torch.set_num_threads(run.profile.threads)
+    set_seed(run.seed)
+    loaded = load_model(
+        run.start, run.profile, offline=run.offline, with_vision_encoder=run.features is None
+    )
+    name_bases(loaded.config, run.start)
+    settings = resolve_settings(
+        run.recipe.stage(run.stage), run.profile, loaded.config, loaded.device.type
+    )
+    checkpoint = run.folder.begin(_noted(run, settings), resume=run.resume)
+    data = gather(run.sources, run.videos, settings, watcher.rejected)
+    reader = _reader(run, settings, loaded)
+    if reader.store is not None:
+        data = _encode(run, loaded, reader, data, settings, watcher)
+    mark_trainable(loaded.model, settings)
+    trainer = _trainer(run, settings, loaded, reader, data, watcher)
+    began = time.perf_counter()
+    _train(trainer, run, checkpoint, watcher)
+    _save(run, settings, loaded, trainer, time.perf_counter() - began)
+    return run.folder.path
+
+
+def name_bases(config: GoldfishConfig, start: str) -> None:
+    """Note in a whole model's configuration that what is trained now is trained upon it."""
+    if not config.base_models:
+        folder = MINNOW_FOLDER if start == MINNOW else Path(start).expanduser().resolve()
+        roles: tuple[Role, ...] = ("vision_encoder", "language_model")
+        config.base_models = {
+            role: {"name": str(folder), "hash": identify(folder, role)} for role in roles
+        }
+
+
+def mark_trainable(model: GoldfishForConditionalGeneration, settings: StageRecipe) -> None:
+    """Let the projector learn, and adapters if the stage has them; freeze all else.
+
+    What learns is kept in float32, whatever the rest is.
+    """
+    model.requires_grad_(False)
+    model.projector.requires_grad_(True).float()
+    if settings.lora is None:
+        return
+    lora = settings.lora
+    if not isinstance(model.language_model, PeftModel):
+        add_lora(model, r=lora.r, alpha=lora.alpha, dropout=lora.dropout, targets=lora.targets)
+    for name, parameter in model.language_model.named_parameters():
+        if "lora_" in name:
+            parameter.requires_grad_(True)
+            parameter.data = parameter.data.float()
+
+
+def _precision(recipe: StageRecipe, profile: Profile, device: str) -> str:
+    if recipe.precision != "auto":
+        return recipe.precision
+    if device == "cpu":
+        return "float32"
+    if profile.dtype != "auto":
+        return profile.dtype
+    return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+
+
+def _noted(run: StageRun, settings: StageRecipe) -> dict[str, Any]:
+    return {
+        "stage": run.stage,
+        "recipe": run.recipe.name,
+        "start": run.start,
+        "data": {str(source.path): source.weight for source in run.sources},
+        "seed": run.seed,
+        "settings": settings.model_dump(mode="json"),
+        "profile": run.profile.model_dump(mode="json"),
+    }
+
+
+def _reader(run: StageRun, settings: StageRecipe, loaded: LoadedModel) -> ClipReader:
+    assert settings.num_frames is not None and settings.subtitle_words is not None  # resolved
+    plan = FramePlan(kind=run.profile.sampling, max_frames=settings.num_frames)
+    if run.features is None:
+        return ClipReader(plan, max_words=settings.subtitle_words)
+    return ClipReader(
+        plan,
+        max_words=settings.subtitle_words,
+        store=FeatureStore(run.features, dtype=run.feature_dtype),
+        encoder=feature_identity(loaded.model),
+        hashes=HashBook(run.features / "hashes.jsonl"),
+    )
+
+
+def _encode(
+    run: StageRun,
+    loaded: LoadedModel,
+    reader: ClipReader,
+    data: StageData,
+    settings: StageRecipe,
+    watcher: Watcher,
+) -> StageData:
+    groups = data.groups()
+    watcher.phase("looking up stored features", len(groups), "clips")
+    missing, rejected = find_missing(reader, groups)
+    report(rejected, settings.max_bad_samples, watcher.rejected)
+    if missing:
+        watcher.phase("encoding clips", len(missing), "clips")
+        with vision_encoder(loaded, offline=run.offline):
+            unreadable = encode_groups(
+                loaded.model, reader, missing, chunk=run.profile.encoder_chunk, done=watcher.done
+            )
+        report(unreadable, settings.max_bad_samples, watcher.rejected)
+        rejected += unreadable
+    return data.without(rejected)
+
+
+def _trainer(
+    run: StageRun,
+    settings: StageRecipe,
+    loaded: LoadedModel,
+    reader: ClipReader,
+    data: StageData,
+    watcher: Watcher,
+) -> StageTrainer:
+    assert settings.batch_size is not None and settings.gradient_accumulation is not None
+    train, validation = data.mixtures(reader, settings, run.seed)
+    args = training_arguments(
+        settings,
+        run.folder.path,
+        device=loaded.device.type,
+        seed=run.seed,
+        activation_checkpointing=run.profile.activation_checkpointing,
+    )
+    effective = settings.batch_size * settings.gradient_accumulation * args.world_size
+    args.max_steps = num_steps(settings, len(train), effective)
+    collator = Collator(
+        loaded.tokenizer,
+        loaded.config,
+        max_context_tokens=run.profile.max_context_tokens,
+        max_text_tokens=settings.max_text_tokens,
+    )
+    trainer = StageTrainer(
+        loaded.model,
+        args,
+        collator=collator,
+        train_dataset=train,
+        eval_dataset=validation,
+        order=DrawOrder(len(train), args.max_steps * effective, seed=run.seed),
+        encoder_chunk=run.profile.encoder_chunk,
+        max_bad_samples=settings.max_bad_samples,
+        on_rejected=watcher.rejected,
+    )
+    log = TrainingLog(run.folder.path / LOG_NAME)
+    trainer.add_callback(GradientCheck())
+    trainer.add_callback(
+        LogCallback(
+            run.stage,
+            log,
+            count_tokens=lambda: trainer.num_tokens,
+            tell=watcher.record,
+            advance=watcher.done,
+        )
+    )
+    return trainer
+
+
+def _train(trainer: StageTrainer, run: StageRun, checkpoint: Path | None, watcher: Watcher) -> None:
+    interrupter = Interrupter()
+    trainer.add_callback(interrupter)
+    TrainingLog(run.folder.path / LOG_NAME).rewind(
+        int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
+    )
+    watcher.phase(f"stage {run.stage}", trainer.args.max_steps, "steps")
+    with interrupter.listening():
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    step = trainer.state.global_step
+    if interrupter.requested and step < trainer.args.max_steps:
+        raise InterruptedRunError(
+            f"Stopped at step {step} of {trainer.args.max_steps}; a checkpoint is saved.",
+            hint="Continue with the same command and --resume.",
+        )
+    if trainer.eval_dataset is not None:
+        loss = trainer.evaluate()["eval_loss"]
+        watcher.note(f"stage {run.stage}: loss on held back clips {loss:.4f}")
+
+
+def _save(
+    run: StageRun,
+    settings: StageRecipe,
+    loaded: LoadedModel,
+    trainer: StageTrainer,
+    seconds: float,
+) -> None:
+    if run.stage > 1 and settings.num_frames is not None:
+        loaded.config.num_frames = settings.num_frames
+    loaded.model.train(False)
+    run.folder.publish(loaded.model, loaded.tokenizer, _noted(run, settings))
+    history = [line["loss"] for line in trainer.state.log_history if "loss" in line]
+    run.folder.finish(
+        {
+            "stage": run.stage,
+            "steps": trainer.state.global_step,
+            "loss": history[-1] if history else None,
+            "seconds": round(seconds, 1),
+            "rejected": len(trainer.rejected),
+        }
+    )

@@ -1,0 +1,102 @@
+"""Batches: padded to their own length, labelled on answers only, and no talk between samples."""
+
+import pytest
+import torch
+
+from goldfish_cli.data.clips import Clip
+from goldfish_cli.data.dataset import Example
+from goldfish_cli.errors import AnnotationError
+from goldfish_cli.media.cues import Cue
+from goldfish_cli.training.collator import Collator
+
+
+def example(*dialogues, config, seed=0, captions=("", "hello", "")):
+    generator = torch.Generator().manual_seed(seed)
+    shape = (3, config.tokens_per_frame, config.pooled_dim)
+    clip = Clip(
+        (0.0, 1.0, 2.0), (Cue(1, 2, "hello"),), features=torch.randn(shape, generator=generator)
+    )
+    return Example(f"clip{seed}", clip, captions, dialogues)
+
+
+@pytest.fixture
+def collator(tokenizer, config):
+    return Collator(tokenizer, config, max_context_tokens=400, max_text_tokens=40)
+
+
+def inputs(batch):
+    return {key: value for key, value in batch.items() if key not in ("num_tokens", "rejected")}
+
+
+def test_labels_are_the_answer_and_its_end_and_nothing_else(collator, config, tokenizer):
+    batch = collator([example((("who?", "a fish"),), config=config)])
+    labels = batch["labels"][0]
+    assert tokenizer.decode(labels[labels != -100]) == "a fish</s>"
+
+
+def test_a_batch_is_as_long_as_its_longest_sample_and_padding_is_never_a_label(collator, config):
+    short = example((("a?", "b"),), config=config)
+    long = example((("a long question?", "and a long answer"),), config=config, seed=1)
+    batch = collator([short, long])
+    lengths = batch["attention_mask"].sum(1)
+    assert batch["input_ids"].shape[1] == lengths.max()
+    assert (batch["labels"][batch["attention_mask"] == 0] == -100).all()
+    assert batch["num_tokens"] == lengths.sum()
+
+
+def test_a_sample_has_the_same_loss_alone_and_beside_a_longer_one(collator, config, model):
+    short = example((("a?", "b"),), config=config)
+    long = example((("a long question?", "and a long answer"),), config=config, seed=1)
+    losses, counts = [], []
+    for batch in (collator([short]), collator([long]), collator([short, long])):
+        losses.append(model(**inputs(batch)).loss)
+        counts.append((batch["labels"] != -100).sum())
+    together = (losses[0] * counts[0] + losses[1] * counts[1]) / counts[2]
+    torch.testing.assert_close(losses[2], together, atol=1e-5, rtol=1e-5)
+
+
+def test_questions_side_by_side_have_the_loss_of_each_alone(collator, config, model):
+    dialogues = [(("what?", "a fish"),), (("why is it so?", "no"),), (("what?", "nothing"),)]
+    alone = [collator([example(d, config=config)]) for d in dialogues]
+    shared = collator([example(*dialogues, config=config)])
+    total = sum(model(**inputs(b)).loss * (b["labels"] != -100).sum() for b in alone)
+    count = sum((b["labels"] != -100).sum() for b in alone)
+    assert (shared["labels"] != -100).sum() == count
+    torch.testing.assert_close(model(**inputs(shared)).loss, total / count, atol=1e-5, rtol=1e-5)
+    assert shared["num_tokens"] < 0.6 * sum(b["num_tokens"] for b in alone)
+
+
+def test_rows_with_one_and_with_several_questions_share_a_batch(collator, config, model):
+    one = example((("what?", "a fish"),), config=config)
+    two = example((("what?", "a fish"),), (("why?", "no"),), config=config, seed=1)
+    parts = [collator([one]), collator([two])]
+    batch = collator([one, two])
+    counts = [(part["labels"] != -100).sum() for part in parts]
+    expected = sum(model(**inputs(p)).loss * n for p, n in zip(parts, counts, strict=True))
+    torch.testing.assert_close(
+        model(**inputs(batch)).loss, expected / sum(counts), atol=1e-5, rtol=1e-5
+    )
+
+
+def test_a_conversation_is_learnt_at_each_of_its_answers(collator, config, tokenizer):
+    batch = collator([example((("who?", "me"), ("why?", "so")), config=config)])
+    labels = batch["labels"][0]
+    assert tokenizer.decode(labels[labels != -100]) == "me</s>so</s>"
+
+
+def test_frames_that_do_not_fit_the_context_are_left_out_of_the_features(tokenizer, config):
+    collator = Collator(tokenizer, config, max_context_tokens=70)
+    batch = collator([example((("who?", "me"),), config=config)])
+    kept = len(batch["image_features"])
+    assert 0 < kept < 3
+    assert (batch["input_ids"] == config.image_token_id).sum() == kept * config.tokens_per_frame
+
+
+def test_a_sample_that_never_fits_is_reported_and_the_others_are_used(tokenizer, config):
+    collator = Collator(tokenizer, config, max_context_tokens=70)
+    long = example((("who? " * 50, "me"),), config=config, seed=1)
+    batch = collator([long, example((("who?", "me"),), config=config)])
+    assert len(batch["input_ids"]) == 1
+    assert [item.id for item in batch["rejected"]] == ["clip1"]
+    with pytest.raises(AnnotationError, match="context"):
+        collator([long])
