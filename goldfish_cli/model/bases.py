@@ -1,7 +1,7 @@
 """The frozen parts that a model is built on: find them by name, load them, tell them apart."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ NEVER_QUANTIZED = ("vision_encoder", "projector", "lm_head")
 EVA_URL = (
     "https://storage.googleapis.com/sfr-vision-language-research/LAVIS/models/BLIP2/eva_vit_g.pth"
 )
-_HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
+MODEL_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,14 @@ class Placement:
         return options
 
 
-def find_base(name: str, role: Role, *, offline: bool = False, beside: Path | None = None) -> Path:
+def find_base(
+    name: str,
+    role: Role,
+    *,
+    offline: bool = False,
+    beside: Path | None = None,
+    files: Sequence[str] = MODEL_FILES,
+) -> Path:
     """Return the file or folder of a base model, fetching it from the Hugging Face hub if need be.
 
     Args:
@@ -66,6 +73,7 @@ def find_base(name: str, role: Role, *, offline: bool = False, beside: Path | No
         role: What it is needed for.
         offline: Only look on this machine.
         beside: A folder that a relative path may start from.
+        files: Patterns of the files that are needed from the hub.
 
     Raises:
         ModelError: If it is not here and cannot be fetched.
@@ -81,7 +89,7 @@ def find_base(name: str, role: Role, *, offline: bool = False, beside: Path | No
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise ModelError(f"The {part} {name} is not here.", hint=hint)
     try:
-        patterns = list(_HUB_FILES)
+        patterns = list(files)
         return Path(snapshot_download(name, allow_patterns=patterns, local_files_only=offline))
     except LocalEntryNotFoundError as error:
         why = "and --offline forbids to fetch it" if offline else "and cannot be fetched"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers.models.auto.configuration_auto import AutoConfig
 from transformers.models.auto.tokenization_auto import AutoTokenizer
 
 from goldfish_cli.errors import CheckpointError, ModelError
@@ -25,7 +26,12 @@ from goldfish_cli.model.devices import choose_device, choose_dtype
 from goldfish_cli.model.fingerprints import load_pickle, weight_files
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
 from goldfish_cli.model.prompt_styles import IMAGE, STYLES, PromptStyle
-from goldfish_cli.model.reference_checkpoint import TrainedWeights, lora_targets, read_trained
+from goldfish_cli.model.reference_checkpoint import (
+    TrainedWeights,
+    lora_targets,
+    read_trained,
+    vision_config_of,
+)
 from goldfish_cli.profiles import Profile
 
 MINNOW = "minnow"
@@ -54,12 +60,6 @@ class LoadedModel:
     """What a user should know, one sentence each."""
 
 
-def is_native(name: str) -> bool:
-    """Tell whether ``load_model`` is the loader for this name, by a look at the disk."""
-    path = Path(name).expanduser()
-    return name == MINNOW or path.suffix in PICKLE_SUFFIXES or is_goldfish(path)
-
-
 def load_model(
     name: str,
     profile: Profile,
@@ -83,7 +83,7 @@ def load_model(
         CheckpointError: If weights are missing, left over, or do not belong together.
         ProfileError: If the machine does not have what the profile asks for.
     """
-    path = MINNOW_FOLDER if name == MINNOW else Path(name).expanduser()
+    path = _path_of(name)
     if path.is_file() and path.suffix in PICKLE_SUFFIXES:
         loaded = _load_reference(path, profile, bases or {}, offline, with_vision_encoder)
     elif is_small_checkpoint(path):
@@ -166,6 +166,40 @@ def start_model(
     return _ready(model, tokenizer, placement)
 
 
+def load_config(
+    name: str, *, bases: Mapping[str, str] | None = None, offline: bool = False
+) -> GoldfishConfig:
+    """Read a native model's configuration without its weights, to plan with.
+
+    Args:
+        name: As for ``load_model``.
+        bases: As for ``load_model``.
+        offline: Fetch nothing from the network.
+
+    Raises:
+        ModelError: If the name is of no known form, or the base of a ``.pth`` is not there.
+        CheckpointError: If a ``.pth`` is not of MiniGPT4-Video.
+    """
+    path = _path_of(name)
+    if is_goldfish(path):
+        return GoldfishConfig.from_pretrained(path)
+    if not (path.is_file() and path.suffix in PICKLE_SUFFIXES):
+        raise ModelError(_why_not(name, path), hint=KNOWN_FORMS)
+    trained = read_trained(load_pickle(path))
+    names = {**_usual_bases(path, trained), **(bases or {})}
+    folder = find_base(
+        names["language_model"], "language_model", offline=offline, files=("config.json",)
+    )
+    encoder = Path(names["vision_encoder"])
+    return GoldfishConfig(
+        vision_config_of(load_pickle(encoder)) if encoder.is_file() else None,
+        AutoConfig.from_pretrained(folder, local_files_only=True),
+        pooling=_reference_pooling(trained),
+        num_frames=_reference_frames(names["language_model"]),
+        prompt_style="reference",
+    )
+
+
 def load_tokenizer(folder: Path) -> Any:
     """Load the tokenizer of a model folder.
 
@@ -192,8 +226,8 @@ def _load_reference(
     start = start_model(
         profile.model_copy(update={"pooling": None}),
         bases=names,
-        pooling="concat" if trained.settings.get("token_pooling", True) else "none",
-        num_frames=90 if "mistral" in names["language_model"].lower() else 45,
+        pooling=_reference_pooling(trained),
+        num_frames=_reference_frames(names["language_model"]),
         image_size=int(trained.settings.get("image_size", 224)),
         offline=offline,
         with_vision_encoder=with_vision_encoder,
@@ -219,6 +253,14 @@ def _usual_bases(path: Path, trained: TrainedWeights) -> dict[str, str]:
         "language_model": str(name),
         "vision_encoder": str(path.with_name("eva_vit_g.pth")),
     }
+
+
+def _reference_pooling(trained: TrainedWeights) -> Pooling:
+    return "concat" if trained.settings.get("token_pooling", True) else "none"
+
+
+def _reference_frames(language_model: str) -> int:
+    return 90 if "mistral" in language_model.lower() else 45
 
 
 def _find_both(bases: Mapping[str, str], offline: bool) -> dict[Role, Path]:
@@ -267,6 +309,10 @@ def _check_pooling(config: GoldfishConfig, profile: Profile) -> None:
             f"for {profile.pooling}.",
             hint="Leave pooling out of the profile, or train the projector anew.",
         )
+
+
+def _path_of(name: str) -> Path:
+    return MINNOW_FOLDER if name == MINNOW else Path(name).expanduser()
 
 
 def _why_not(name: str, path: Path) -> str:
