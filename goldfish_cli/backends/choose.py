@@ -1,6 +1,5 @@
 """Find the backend that a model's name asks for."""
 
-import json
 import re
 from difflib import get_close_matches
 from pathlib import Path
@@ -38,33 +37,24 @@ def load_backend(
     if name.startswith(SERVER_PREFIX):
         from goldfish_cli.backends.server import ServerModel
 
-        return ServerModel.connect(name, offline=offline, api_key=api_key)
-    if is_native(name):
+        return ServerModel(name, offline=offline, api_key=api_key)
+    path = Path(name).expanduser()
+    if name != BUNDLED and not path.exists() and not _HUB_ID.fullmatch(name):
+        raise _unknown(name)
+
+    from goldfish_cli.model.bases import is_goldfish
+    from goldfish_cli.model.loader import PICKLE_SUFFIXES
+
+    if name == BUNDLED or path.suffix in PICKLE_SUFFIXES or is_goldfish(path):
         from goldfish_cli.backends.native import NativeModel
 
         return NativeModel.load(name, profile, offline=offline)
-    if Path(name).is_dir() or _HUB_ID.fullmatch(name):
-        from goldfish_cli.backends.transformers import TransformersModel
+    if path.is_file():
+        raise _unknown(name)
 
-        return TransformersModel.load(name, profile, offline=offline)
-    raise _unknown(name)
+    from goldfish_cli.backends.transformers import TransformersModel
 
-
-def is_native(name: str) -> bool:
-    """Tell whether a name means a model of this package: bundled, a checkpoint or a ``.pth``."""
-    path = Path(name)
-    if name == BUNDLED or path.suffix == ".pth":
-        return True
-    config = path / "config.json"
-    if not config.is_file():
-        return False
-    try:
-        return json.loads(config.read_text(encoding="utf-8")).get("model_type") == "goldfish"
-    except (ValueError, AttributeError) as error:
-        raise ModelError(
-            f"{config} is not a model's configuration: {error}.",
-            hint="Copy the folder again, or name another model",
-        ) from error
+    return TransformersModel.load(name, profile, offline=offline)
 
 
 def _unknown(name: str) -> ModelError:

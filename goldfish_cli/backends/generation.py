@@ -1,6 +1,6 @@
 """Choose tokens and turn them into text, one at a time."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -39,7 +39,9 @@ class TokenChooser:
 
     def choose(self, logits: Tensor, chosen: Tensor) -> int:
         """Choose from logits ``(1, vocabulary)``, given those chosen before ``(1, length)``."""
-        scores = self._processors(chosen, logits.float())
+        scores = self._processors(
+            cast(torch.LongTensor, chosen), cast(torch.FloatTensor, logits.float())
+        )
         if self._generator is None:
             return int(scores.argmax(-1))
         return int(torch.multinomial(scores.softmax(-1), 1, generator=self._generator))

@@ -12,9 +12,10 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 from goldfish_cli.backends.base import GenerationSettings, Reply, Turn
 from goldfish_cli.backends.generation import TextPieces, TokenChooser
 from goldfish_cli.media.video import Frame
-from goldfish_cli.model.loader import LoadedModel, load_model
+from goldfish_cli.model.fitting import check_fits
+from goldfish_cli.model.loader import LoadedModel, load_config, load_model
+from goldfish_cli.model.memory import MemoryPlanner
 from goldfish_cli.model.preprocessing import preprocess_frames
-from goldfish_cli.model.prompt_styles import STYLES
 from goldfish_cli.model.prompts import encode_prompt
 from goldfish_cli.profiles import Profile
 
@@ -53,13 +54,14 @@ class NativeModel:
     """
 
     def __init__(self, loaded: LoadedModel, profile: Profile) -> None:
-        self.model = loaded.model.eval()
+        self.model = loaded.model
         self.tokenizer = loaded.tokenizer
         self.config = loaded.config
         self.name = loaded.name
         self.notes = tuple(loaded.notes)
         self._chunk = profile.encoder_chunk
-        self._device = loaded.model.get_input_embeddings().weight.device
+        self._device = loaded.device
+        self._style = loaded.style
         self._end_ids = _end_tokens(loaded)
 
     @classmethod
@@ -70,6 +72,9 @@ class NativeModel:
             ModelError: If it is incomplete, or its base models cannot be had.
             DoesNotFitError: If it is too large for the profile.
         """
+        if profile.threads:
+            torch.set_num_threads(profile.threads)
+        check_fits(MemoryPlanner(load_config(name, offline=offline)), profile)
         return cls(load_model(name, profile, offline=offline), profile)
 
     def num_frames(self, profile: Profile) -> int:
@@ -145,7 +150,7 @@ class NativeModel:
             [(turn.question, turn.answer) for turn in turns],
             tokens_per_frame=self.config.tokens_per_frame,
             image_token_id=self.config.image_token_id,
-            style=STYLES[self.config.prompt_style],
+            style=self._style,
         )
         return prompt.ids
 

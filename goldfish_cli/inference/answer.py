@@ -5,9 +5,9 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from goldfish_cli.backends.base import GenerationSettings, Turn, VideoLanguageModel
-from goldfish_cli.errors import UsageError
 from goldfish_cli.inference.clip import Notify, WatchedClip
 from goldfish_cli.inference.context import fit_prompt
+from goldfish_cli.inference.questions import check_question
 from goldfish_cli.profiles import Profile
 
 
@@ -50,28 +50,6 @@ class Answer:
     tokens: Tokens
 
 
-def check_question(question: str) -> str:
-    """Return the question without surrounding white space.
-
-    Raises:
-        UsageError: If it is empty, or is not text.
-    """
-    question = question.strip()
-    if not any(character.isalnum() for character in question):
-        raise UsageError(
-            f"The question {question!r} holds no words." if question else "The question is empty.",
-            hint='Ask in words, for example: goldfish ask clip.mp4 "What happens?"',
-        )
-    try:
-        question.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise UsageError(
-            f"The question {question!r} is not valid UTF-8 text.",
-            hint="Check the encoding of the terminal or of the file it came from.",
-        ) from error
-    return question
-
-
 def answer_question(
     model: VideoLanguageModel,
     clip: WatchedClip,
@@ -103,8 +81,8 @@ def answer_question(
     reply = yield from model.stream(prompt.video, prompt.captions, prompt.turns, settings)
     if not reply.finished:
         notify(
-            f"the answer was cut after {settings.max_new_tokens} tokens; "
-            "--max-new-tokens allows more"
+            f"The answer was cut after {settings.max_new_tokens} tokens; "
+            "--max-new-tokens allows more."
         )
     return Answer(
         question=turns[-1].question,
@@ -114,6 +92,6 @@ def answer_question(
         profile=profile.name,
         frames=tuple(SeenFrame(round(time_, 6)) for time_ in prompt.video.times),
         subtitles=clip.subtitles.source,
-        seconds=time.perf_counter() - began,
+        seconds=round(time.perf_counter() - began, 3),
         tokens=Tokens(reply.prompt_tokens, reply.visual_tokens, reply.answer_tokens),
     )

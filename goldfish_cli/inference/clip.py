@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from goldfish_cli.backends.base import VideoLanguageModel
-from goldfish_cli.errors import UsageError
-from goldfish_cli.media.sampling import FramePlan, sample_frames
+from goldfish_cli.errors import SubtitleError, UsageError
+from goldfish_cli.media.sampling import FramePlan, PlanKind, sample_frames
 from goldfish_cli.media.subtitles import Subtitles, find_subtitles
-from goldfish_cli.media.video import VideoInfo, probe
+from goldfish_cli.media.video import Decoder, VideoInfo, probe
 from goldfish_cli.profiles import Profile
 
 Notify = Callable[[str], None]
 """Takes one sentence that the user should know; the library itself never prints."""
 
+DEFAULT_FPS = 1.0  # for the fps sampling
 MAX_FRAME_BYTES = 512 * 2**20  # of all decoded frames together; 1080p reaches it at 86 frames
 
 
@@ -26,17 +27,18 @@ class Look:
 
     video: Path
     start: float | None = None
-    """Seconds; None: from the beginning."""
+    """Seconds on the file's own clock; None: from the first frame."""
     end: float | None = None
-    """Seconds; None: to the end."""
+    """Seconds on the file's own clock; None: to the end."""
     num_frames: int | None = None
     """None: as many as the profile allows and the model was trained with."""
-    sampling: Literal["uniform", "fps", "keyframes", "scene", "reference"] | None = None
+    sampling: PlanKind | None = None
     """None: as the profile says."""
     fps: float | None = None
-    """Frames per second for the ``fps`` sampling."""
+    """Frames a second, for the sampling ``fps``; None: 1."""
     subtitles: Literal["auto", "none", "whisper"] | Path = "auto"
-    decoder: Literal["auto", "av", "decord"] = "auto"
+    """Where to look for what is said; a path: this file."""
+    decoder: Decoder = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +60,31 @@ def inspect(look: Look) -> VideoInfo:
 
     Raises:
         UsageError: If the times are out of order or lie outside the video.
+        SubtitleError: If the subtitle file that was named does not exist.
         VideoError: If the file holds no video that can be read.
     """
-    start = 0.0 if look.start is None else look.start
-    if start < 0:
-        raise UsageError(f"A start of {start:g} s is before the video.", hint="Use 0 or more.")
-    if look.end is not None and look.end <= start:
+    start, end = look.start, look.end
+    if isinstance(look.subtitles, Path) and not look.subtitles.is_file():
+        raise SubtitleError(
+            f"There is no subtitle file {look.subtitles}.",
+            hint="--subtitles takes auto, none, whisper, or a file such as clip.srt",
+        )
+    if start is not None and end is not None and start >= end:
         raise UsageError(
-            f"The end at {look.end:g} s is not after the start at {start:g} s.",
-            hint="Times are seconds, mm:ss or hh:mm:ss.",
+            f"The end at {end:g} s is not after the start at {start:g} s.",
+            hint="Give times as seconds, mm:ss or hh:mm:ss",
         )
     info = probe(look.video, decoder=look.decoder)
-    if start > 0 and start >= info.duration:
+    name = look.video.name or look.video
+    if start is not None and start > info.start and start >= info.end:
         raise UsageError(
-            f"The start at {start:g} s is beyond the end: {look.video.name} lasts "
-            f"{info.duration:.2f} s.",
-            hint=f"Choose a start below {info.duration:.2f}.",
+            f"The start at {start:g} s is beyond the end: {name} lasts {_span(info)}.",
+            hint=f"Choose a start before {info.end:.2f}",
+        )
+    if end is not None and end <= info.start:
+        raise UsageError(
+            f"The end at {end:g} s is before the first frame: {name} lasts {_span(info)}.",
+            hint=f"Choose an end after {info.start:.2f}",
         )
     return info
 
@@ -84,6 +95,7 @@ def watch(
     profile: Profile,
     *,
     info: VideoInfo | None = None,
+    cache_dir: Path | None = None,
     offline: bool = False,
     notify: Notify = lambda _: None,
 ) -> WatchedClip:
@@ -94,8 +106,9 @@ def watch(
         look: What to look at.
         profile: Says how many frames and subtitle words there may be.
         info: What ``inspect`` returned, to spare opening the file again.
+        cache_dir: Folder where transcripts are kept; ``None`` keeps none.
         offline: Fetch no weights for speech recognition.
-        notify: Hears what is odd about the file.
+        notify: Hears what is odd about the file or its subtitles.
 
     Raises:
         UsageError: If the times lie outside the video.
@@ -104,12 +117,23 @@ def watch(
     """
     began = time.perf_counter()
     info = info or inspect(look)
+    kind = look.sampling or profile.sampling
     plan = FramePlan(
-        kind=look.sampling or profile.sampling,
+        kind,
         max_frames=look.num_frames or model.num_frames(profile),
-        fps=look.fps,
+        fps=look.fps or DEFAULT_FPS if kind == "fps" else None,
         start=look.start,
         end=look.end,
+    )
+    notes = list(info.notes)
+    subtitles = find_subtitles(
+        look.video,
+        look.subtitles,
+        info=info,
+        whisper_model=profile.whisper_model,
+        device=profile.device,
+        cache_dir=cache_dir,
+        offline=offline,
     )
     frames = sample_frames(
         look.video,
@@ -117,14 +141,18 @@ def watch(
         info=info,
         decoder=look.decoder,
         size=_bounded_size(info.width, info.height, plan.max_frames),
+        notes=notes,
     )
-    encoded = model.encode(frames)
-    subtitles = find_subtitles(
-        look.video, look.subtitles, info=info, whisper_model=profile.whisper_model, offline=offline
-    )
-    for note in (*info.notes, *subtitles.notes):
+    for note in (*notes, *subtitles.notes):
         notify(note)
+    encoded = model.encode(frames)
     return WatchedClip(look, info, encoded, subtitles, time.perf_counter() - began)
+
+
+def _span(info: VideoInfo) -> str:
+    if info.start > 0.1:  # many files begin some milliseconds after zero
+        return f"from {info.start:.2f} s to {info.end:.2f} s"
+    return f"{info.duration:.2f} s"
 
 
 def _bounded_size(width: int, height: int, num_frames: int) -> tuple[int, int] | None:

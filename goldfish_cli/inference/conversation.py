@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from goldfish_cli.backends.base import GenerationSettings, Turn, VideoLanguageModel
-from goldfish_cli.inference.answer import Answer, answer_question, check_question
+from goldfish_cli.inference.answer import Answer, answer_question
 from goldfish_cli.inference.clip import Look, Notify, WatchedClip, watch
+from goldfish_cli.inference.questions import check_question
 from goldfish_cli.profiles import Profile
 
 T = TypeVar("T")

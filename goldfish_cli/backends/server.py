@@ -1,0 +1,201 @@
+"""A model behind a server that speaks the OpenAI chat completions API: vLLM, SGLang, Ollama ..."""
+
+import base64
+import io
+import re
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from PIL import Image
+
+from goldfish_cli.backends.base import GenerationSettings, Reply, Turn
+from goldfish_cli.backends.chat_client import ChatClient, ServerLimits
+from goldfish_cli.errors import ModelError
+from goldfish_cli.media.video import Frame
+from goldfish_cli.profiles import Profile
+
+NUM_FRAMES = 16  # many servers refuse more pictures in one request
+MAX_SIDE = 768  # pixels; a larger picture costs more tokens and shows most models nothing more
+JPEG_QUALITY = 85
+_NAME = re.compile(r"openai:(?P<model>.+?)@(?P<url>https?://[^\s?#]+)")
+_MAX_ANSWER = 2**20  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class SentVideo:
+    """Frames as they are sent."""
+
+    times: tuple[float, ...]
+    """Seconds."""
+    urls: tuple[str, ...]
+    """A ``data:`` URL with a JPEG for each."""
+
+    def select(self, indices: Sequence[int]) -> "SentVideo":
+        """Keep only these frames, by position."""
+        return SentVideo(
+            tuple(self.times[index] for index in indices),
+            tuple(self.urls[index] for index in indices),
+        )
+
+
+class ServerModel:
+    """Asks a model that runs elsewhere.
+
+    Args:
+        name: ``openai:MODEL@URL``; a URL without a path gets ``/v1``.
+        offline: Refuse servers that are not on this machine.
+        api_key: For a server that wants one.
+        limits: Of time and patience.
+
+    Raises:
+        ModelError: If the name has another form, or the server is elsewhere while offline.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        offline: bool = False,
+        api_key: str | None = None,
+        limits: ServerLimits | None = None,
+    ) -> None:
+        self.name = name
+        self.notes: tuple[str, ...] = ()
+        self._model, url = _split_name(name)
+        host = urlsplit(url).hostname or ""
+        if offline and not _is_here(host):
+            raise ModelError(
+                f"The model server {host} is not on this machine.",
+                hint="Leave out --offline, or use a server on localhost",
+            )
+        self._client = ChatClient(url, api_key=api_key, limits=limits)
+
+    def num_frames(self, profile: Profile) -> int:
+        """Return the profile's number of frames, else 16."""
+        return profile.max_frames or NUM_FRAMES
+
+    def context_limit(self, profile: Profile, settings: GenerationSettings) -> int | None:
+        """Return ``None``: only the server knows, and says so when a prompt is too long."""
+        return None
+
+    def encode(self, frames: Iterable[Frame]) -> SentVideo:
+        """Compress frames to JPEG, at most 768 pixels wide and high."""
+        pairs = [(frame.time, _data_url(frame)) for frame in frames]
+        return SentVideo(tuple(time for time, _ in pairs), tuple(url for _, url in pairs))
+
+    def count_tokens(
+        self, video: SentVideo, captions: Sequence[str], turns: Sequence[Turn]
+    ) -> int | None:
+        """Return ``None``: the server counts while it answers."""
+        return None
+
+    def stream(
+        self,
+        video: SentVideo,
+        captions: Sequence[str],
+        turns: Sequence[Turn],
+        settings: GenerationSettings,
+    ) -> Generator[str, None, Reply]:
+        """Answer in pieces as the server sends them.
+
+        Raises:
+            ModelError: If the server cannot be reached, refuses, or breaks off.
+        """
+        request = {"model": self._model, "messages": _messages(video, captions, turns)}
+        heard = given = ""
+        reason: str | None = None
+        usage: dict[str, Any] = {}
+        for event in self._client.events(request | _parameters(settings)):
+            usage = event.get("usage") or usage
+            for choice in event.get("choices") or ():
+                part = choice.get("delta") or choice.get("message") or {}
+                heard += part.get("content") or ""
+                reason = choice.get("finish_reason") or reason
+            if len(heard) > _MAX_ANSWER:
+                raise self._client.failure(f"sent more than {_MAX_ANSWER} characters")
+            text = heard.strip()  # so that white space waits for what follows it
+            if len(text) > len(given):
+                yield text[len(given) :]
+                given = text
+        if reason is None:
+            raise self._client.failure("broke off in the middle of an answer")
+        return Reply(
+            given,
+            prompt_tokens=usage.get("prompt_tokens"),
+            visual_tokens=None,
+            answer_tokens=usage.get("completion_tokens"),
+            finished=reason != "length",
+        )
+
+
+def _split_name(name: str) -> tuple[str, str]:
+    match = _NAME.fullmatch(name)
+    if not match:
+        raise ModelError(
+            f"{name} does not name a model on a server.",
+            hint="The form is openai:MODEL@URL, such as openai:qwen3-vl@http://localhost:8000/v1",
+        )
+    model, url = match.groups()
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise ModelError(
+            "The name of a model must not hold a password: answers record it.",
+            hint="Give the key in the environment variable OPENAI_API_KEY",
+        )
+    return model, url if parts.path.strip("/") else f"{url.rstrip('/')}/v1"
+
+
+def _parameters(settings: GenerationSettings) -> dict[str, Any]:
+    parameters: dict[str, Any] = {
+        "max_tokens": settings.max_new_tokens,
+        "temperature": settings.temperature,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    if settings.sampled and settings.top_p < 1:
+        parameters["top_p"] = settings.top_p
+    if settings.sampled and settings.seed is not None:
+        parameters["seed"] = settings.seed
+    if settings.repetition_penalty != 1:
+        parameters["repetition_penalty"] = settings.repetition_penalty  # vLLM and SGLang know it
+    return parameters
+
+
+def _messages(
+    video: SentVideo, captions: Sequence[str], turns: Sequence[Turn]
+) -> list[dict[str, Any]]:
+    """Write the conversation: each frame after its time, and before what is said up to it."""
+    frames: list[dict[str, Any]] = []
+    for time, url, caption in zip(video.times, video.urls, captions, strict=True):
+        frames.append({"type": "text", "text": f"Frame at {time:.2f} s:"})
+        frames.append({"type": "image_url", "image_url": {"url": url}})
+        if caption:
+            frames.append({"type": "text", "text": f"Subtitles: {caption}"})
+    messages: list[dict[str, Any]] = []
+    for turn in turns:
+        question = {"type": "text", "text": turn.question}
+        messages.append({"role": "user", "content": [*frames, question]})
+        frames = []  # only the first turn shows them
+        if turn.answer is not None:
+            messages.append({"role": "assistant", "content": turn.answer})
+    return messages
+
+
+def _data_url(frame: Frame) -> str:
+    picture = Image.fromarray(frame.image)
+    picture.thumbnail((MAX_SIDE, MAX_SIDE))
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _is_here(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
