@@ -53,7 +53,7 @@ class Profile(BaseModel):
     subtitle_words: NonNegativeInt = 400
     """Most words that all subtitles of one prompt may have; 0: none."""
     batch_size: PositiveInt = 1
-    """Samples in one training step, and questions answered at once."""
+    """Samples in one training step."""
     gradient_accumulation: PositiveInt = 1
     """Training steps that share one update; batch_size times this is the effective batch."""
     activation_checkpointing: bool = True

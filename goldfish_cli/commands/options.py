@@ -91,6 +91,8 @@ def profile_for(chosen: str | None, model: str = DEFAULT_MODEL, **overrides: obj
     from goldfish_cli.profiles import AUTO, choose_profile, load_profile
 
     name = chosen or _configured("profile") or AUTO
+    if name == AUTO and model.startswith("openai:"):
+        name = "cpu"  # the work is a server's: torch, which knows the GPU, takes seconds to load
     if name == AUTO:
         from goldfish_cli.model.machine import gpu_memory_gib
 

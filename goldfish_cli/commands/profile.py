@@ -89,7 +89,6 @@ def plan_profile(
     model: options.ModelName = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
-    offline: options.Offline = False,
 ) -> None:
     """Estimate what a model takes under a profile, before any weight is loaded.
 
@@ -107,10 +106,10 @@ def plan_profile(
     if options.is_default_model(model):
         config, planned = GoldfishConfig(), "ViT-g/14 and Llama-2-7B"
     else:
-        from goldfish_cli.model.loader import load_config
+        from goldfish_cli.model.describe import native_config
 
         planned = options.model_name(model)
-        config = load_config(planned, offline=offline)
+        config = native_config(planned)
     planner = MemoryPlanner(config, stored_features=stored_features)
     plan = planner.plan(chosen, stage)
     work = "asking" if stage == "ask" else f"training stage {stage}"
