@@ -17,14 +17,18 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from goldfish_cli.errors import VideoError
-from goldfish_cli.media.av_open import Threading, choose_stream, open_container, set_threads
+from goldfish_cli.media.av_open import (
+    Threading,
+    can_seek,
+    choose_stream,
+    open_container,
+    set_threads,
+)
 from goldfish_cli.media.packet_window import Decision, PacketWindow
 from goldfish_cli.media.time_limit import TimeLimit
 
 # Skipping was checked against reading in order; on AV1 it is one frame off.
 SKIPS_EXACTLY = frozenset({"h264", "hevc"})
-# Each picture builds on the canvas left by all before it, whatever the packets' flags say.
-ONLY_IN_ORDER = frozenset({"gif", "apng"})
 # How much earlier than the target to seek, in seconds, until the first picture lies before it.
 STEPS_BACK = (0.0, 0.5, 2.0, 8.0, 32.0, 128.0)
 MAX_PACKETS_TO_KEYFRAME = 1000
@@ -55,7 +59,8 @@ class FrameReader:
         self._open()
         codec = self._stream.codec_context.codec.canonical_name
         self._may_skip = codec in SKIPS_EXACTLY
-        self._may_seek = codec not in ONLY_IN_ORDER
+        self._may_seek = can_seek(self._container)
+        self._knows_order = True  # packets have times that can be trusted
 
     def close(self) -> None:
         """Close the file."""
@@ -76,7 +81,7 @@ class FrameReader:
             VideoError: If not one picture can be decoded, or the time is used up.
         """
         # A time that was a picture's own, made a float, must find that picture again.
-        self._targets[:] = [int(time / self._time_base + 0.01) for time in times]
+        self._targets[:] = [int(time / self._time_base + 1e-4) for time in times]
         for target in self._targets:
             if not self._is_on_screen(target):
                 if self._worth_seeking(target):
@@ -96,7 +101,7 @@ class FrameReader:
             return
         shown: VideoFrame | None = None
         for time in times:
-            packet = self._keyframe_packet(int(time / self._time_base + 0.01))
+            packet = self._keyframe_packet(int(time / self._time_base + 1e-4))
             if packet is None:
                 continue
             if shown is None or packet.pts != shown.pts:
@@ -203,13 +208,15 @@ class FrameReader:
     def _decode_on(self) -> Iterator[VideoFrame]:
         """Pictures in the order they come out, without those that no target needs."""
         for packet in self._packets:
-            if packet.pts is None or packet.dts is None or packet.is_discard:
-                # Without times it cannot be told which packets are needed: take them all.
-                self._may_skip = self._may_skip and packet.is_discard
+            shown, decoded = packet.pts, packet.dts
+            if shown is None or (decoded is not None and shown < decoded):
+                # It cannot be told which packets are needed: take them all from here on.
+                self._may_skip = self._knows_order = False
+            if shown is None or packet.is_discard:
                 yield from self._decode_all(self._window.drain())
                 yield from self._decode(packet)
             else:
-                yield from self._decode_all(self._window.push(packet, packet.pts, packet.dts))
+                yield from self._decode_all(self._window.push(packet, shown, decoded))
         yield from self._decode_all(self._window.drain())
         yield from self._decode(None)
 
@@ -217,7 +224,7 @@ class FrameReader:
         self, decisions: "Iterator[Decision[Packet[VideoStream]]]"
     ) -> Iterator[VideoFrame]:
         for packet, wanted, until in decisions:
-            if until is not None and packet.pts is not None:
+            if until is not None and packet.pts is not None and self._knows_order:
                 self._until[packet.pts] = until
             yield from self._decode(packet, wanted=wanted)
 

@@ -18,6 +18,9 @@ Threading = Literal["SLICE", "AUTO"]
 
 # Demuxers that make pictures of plain text, or that follow the addresses written in a file.
 NOT_VIDEO = frozenset({"tty", "concat", "hls", "dash", "sdp", "rtsp", "imf", "lavfi"})
+# Of animations each picture builds on the canvas left by all before it, whatever the flags say; an
+# MPEG program stream gives times to few pictures, and the others' differ after a seek.
+ONLY_IN_ORDER = frozenset({"gif", "apng", "mpeg"})
 # Streams whose pictures stand beside the film: cover art, previews of chapters.
 BESIDE_THE_FILM = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 
@@ -63,6 +66,11 @@ def unreadable(path: Path, error: Exception) -> VideoError:
     )
 
 
+def can_seek(container: av.container.InputContainer) -> bool:
+    """Whether a seek finds the same pictures at the same times as reading in order does."""
+    return not ONLY_IN_ORDER & set(container.format.name.split(","))
+
+
 def film_streams(container: av.container.InputContainer) -> list[VideoStream]:
     """The video streams that are films, not pictures beside one."""
     return [
@@ -95,4 +103,4 @@ def set_threads(stream: VideoStream, threading: Threading) -> None:
     ``SLICE`` has no delay, so nothing is decoded in vain around a seek; ``AUTO`` runs several
     pictures at once and is faster where nearly all of them are wanted.
     """
-    stream.thread_type = threading  # type: ignore[assignment]  # PyAV accepts the name too
+    stream.thread_type = threading

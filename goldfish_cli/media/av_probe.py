@@ -58,6 +58,7 @@ class Description:
     container: str
     codec: str
     rotation: int
+    start: float
     audio: tuple[StreamInfo, ...]
     subtitles: tuple[StreamInfo, ...]
 
@@ -68,8 +69,9 @@ def describe_streams(path: Path, limit: TimeLimit) -> Description:
         info = probe_with_av(path, limit)
     except VideoError:
         limit.check()
-        return Description(path.suffix.lower().lstrip(".") or "unknown", "unknown", 0, (), ())
-    return Description(info.container, info.codec, info.rotation, info.audio, info.subtitles)
+        return Description("unknown", "unknown", 0, 0.0, (), ())
+    streams = info.audio, info.subtitles
+    return Description(info.container, info.codec, info.rotation, info.start, *streams)
 
 
 def stream_infos(

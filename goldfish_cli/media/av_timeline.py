@@ -17,12 +17,13 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from goldfish_cli.errors import VideoError
+from goldfish_cli.media.av_open import can_seek, choose_stream, open_container
 from goldfish_cli.media.time_limit import TimeLimit
 
 HEAD_PACKETS = 60  # read to see the frame rate and whether it varies
 PACKETS_TO_FIRST_PICTURE = 400
 MAX_INDEX_ENTRIES = 20_000  # looked through to see whether the rate varies
-TAIL_SECONDS = (0.0, 4.0, 30.0, 240.0)  # how far before the supposed end to look for the last
+TAIL_SECONDS = (1.0, 4.0, 30.0, 240.0)  # how far before the supposed end to look for the last
 AGREEMENT = 0.5  # seconds by which header and packets may differ
 
 
@@ -50,6 +51,8 @@ class _Packets:
     """Whether these are all packets, not only the first or last."""
     broken: bool = False
     """Whether some that the index names are not in the file."""
+    timed: bool = True
+    """Whether the file gives them times; else they were counted."""
 
 
 def read_timeline(
@@ -75,9 +78,11 @@ def read_timeline(
         (head if head.whole else None)
         or _from_index(stream, path, first_shown=begin)
         or _from_tail(container, stream, stated_end, unit, limit)
-        or _from_all(container, stream, limit)
+        or _from_all(path, limit)
     )
     duration, source, notes = _judge(seen, begin, step, stated_end, unit)
+    if not seen.timed:
+        notes.append("The file gives its frames no times; they are counted at its frame rate.")
     irregular = _is_irregular(head.times) or (seen.whole and _is_irregular(seen.times))
     if begin and abs(begin * unit) > AGREEMENT:
         notes.append(f"Times begin at {float(begin * unit):.2f} s.")
@@ -167,7 +172,7 @@ def _from_tail(
     limit: TimeLimit,
 ) -> _Packets | None:
     """Seek close to the end and read what is left."""
-    if stated_end is None or stream.codec_context.codec.canonical_name in ("gif", "apng"):
+    if stated_end is None or not can_seek(container):
         return None
     for seconds in TAIL_SECONDS:
         times: list[int] = []
@@ -186,23 +191,25 @@ def _from_tail(
     return None
 
 
-def _from_all(
-    container: av.container.InputContainer, stream: VideoStream, limit: TimeLimit
-) -> _Packets:
-    """Read every packet from the start: for files that cannot be sought in."""
+def _from_all(path: Path, limit: TimeLimit) -> _Packets:
+    """Read every packet from the start, opening the file anew: where seeking does not help."""
     times: list[int] = []
     end = 0
-    try:
-        container.seek(stream.start_time or 0, stream=stream)
-        for packet in container.demux(stream):
+    timed = True
+    with open_container(path, limit) as container:
+        stream = choose_stream(container, path)
+        step = _stated_step(stream, stream.time_base or Fraction(1, 1000)) or 1
+        try:
+            for packet in container.demux(stream):
+                limit.check()
+                if packet.size and not packet.is_discard:
+                    time = packet.pts if packet.pts is not None else packet.dts
+                    timed = timed and time is not None
+                    times.append(end if time is None else time)
+                    end = max(end, times[-1] + (packet.duration or step))
+        except av.error.FFmpegError:
             limit.check()
-            if packet.size and not packet.is_discard:
-                time = packet.pts if packet.pts is not None else packet.dts
-                times.append(end if time is None else time)
-                end = max(end, times[-1] + (packet.duration or 1))
-    except av.error.FFmpegError:
-        limit.check()
-    return _Packets(tuple(sorted(times)), end, whole=True)
+    return _Packets(tuple(sorted(times)), end, whole=True, timed=timed)
 
 
 def _judge(

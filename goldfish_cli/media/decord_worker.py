@@ -6,6 +6,7 @@ raw bytes as it says. Imports nothing of this package, so that it starts fast.
 
 import json
 import os
+import re
 import sys
 from typing import Any, BinaryIO
 
@@ -27,15 +28,18 @@ def serve(request: dict[str, Any], out: BinaryIO) -> None:
     reader = decord.VideoReader(
         request["path"], ctx=decord.cpu(0), width=width, height=height, num_threads=1
     )
-    spans = np.asarray(reader.get_frame_timestamp(np.arange(len(reader))), dtype=np.float64)
+    spans = np.asarray(reader.get_frame_timestamp(np.arange(len(reader))), dtype=np.float64)[:, :2]
+    spans += request["start"] - spans[0, 0]  # decord counts from zero, whatever the file says
+    starts = spans[:, 0]
+    if not (np.diff(starts) >= 0).all():
+        raise ValueError("it gives frames times that are not in order")
     header = {
         "fps": float(reader.get_avg_fps()),
         "keyframes": list(map(int, reader.get_key_indices())),
     }
-    answer(out, header, np.ascontiguousarray(spans[:, :2]).tobytes())
+    answer(out, header, np.ascontiguousarray(spans).tobytes())
     if request["times"] is None:
         return
-    starts = spans[:, 0]
     numbers = np.clip(np.searchsorted(starts, np.asarray(request["times"]) + 1e-6) - 1, 0, None)
     if request["only_keyframes"]:
         keys = np.asarray(header["keyframes"] or [0])
@@ -59,7 +63,8 @@ def main() -> None:
             serve(request, out)
         # decord raises its own error type, RuntimeError and bare Exceptions for bad files alike.
         except Exception as error:
-            answer(out, {"error": (str(error) or type(error).__name__).strip().splitlines()[0]})
+            message = (str(error) or type(error).__name__).strip().splitlines()[0]
+            answer(out, {"error": re.sub(r"^\[[\d:]+\] \S+: (\[.*?\] )?", "", message)})
 
 
 if __name__ == "__main__":

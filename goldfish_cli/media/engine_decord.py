@@ -19,11 +19,15 @@ from typing import IO, Any
 import numpy as np
 
 from goldfish_cli.errors import VideoError
-from goldfish_cli.media.av_probe import describe_streams
+from goldfish_cli.media.av_probe import Description, describe_streams
 from goldfish_cli.media.time_limit import TimeLimit
 from goldfish_cli.media.video_info import Frame, VideoInfo
 
 WORKER = "goldfish_cli.media.decord_worker"
+# Elsewhere decord was seen to hang, or to give frames of other times without a word: in mpegts,
+# mpeg and flv files, and around open GOPs of HEVC.
+SOUND_CONTAINERS = frozenset({"mp4", "mov", "m4a", "matroska", "webm", "avi", "unknown"})
+UNSOUND_CODECS = frozenset({"hevc"})
 PACKAGE_PARENT = Path(__file__).parents[2]
 
 
@@ -35,15 +39,15 @@ class DecordEngine:
 
     def probe(self, path: Path, limit: TimeLimit) -> VideoInfo:
         """Ask decord for times and the first frame, and PyAV for what else the header says."""
-        with _worker(path, limit, times=[0.0]) as replies:
+        streams = describe_streams(path, limit)
+        with _worker(path, limit, streams, times=[streams.start]) as replies:
             opening, spans = next(replies)
             picture, _ = next(replies)
         height, width, _ = picture["shape"]
-        starts = np.frombuffer(spans).reshape(-1, 2)
-        start, end = float(starts[0, 0]), float(starts[-1, 1])
-        steps = np.diff(starts[:, 0])
+        shown = np.frombuffer(spans).reshape(-1, 2)
+        start, end = float(shown[0, 0]), float(shown[-1, 1])
+        steps = np.diff(shown[:, 0])
         irregular = len(steps) > 1 and bool(np.ptp(steps) > max(2e-3, 0.4 * np.median(steps)))
-        streams = describe_streams(path, limit)
         return VideoInfo(
             path=path,
             container=streams.container,
@@ -56,7 +60,7 @@ class DecordEngine:
             start=start,
             duration=max(end - start, 1e-3),
             duration_source="packets",
-            num_frames=len(starts),
+            num_frames=len(shown),
             audio=streams.audio,
             subtitles=streams.subtitles,
         )
@@ -74,7 +78,8 @@ class DecordEngine:
     ) -> Iterator[Frame]:
         """Receive the frames from the other process, one after the other."""
         request: dict[str, Any] = {"size": size, "only_keyframes": only_keyframes}
-        with _worker(path, limit, times=list(times), **request) as replies:
+        streams = describe_streams(path, limit)
+        with _worker(path, limit, streams, times=list(times), **request) as replies:
             next(replies)
             for header, body in replies:
                 image = np.frombuffer(body, dtype=np.uint8).reshape(header["shape"])
@@ -83,7 +88,7 @@ class DecordEngine:
 
     def frame_times(self, path: Path, limit: TimeLimit) -> list[float]:
         """As decord reads them from the packets when it opens a file."""
-        with _worker(path, limit, times=None) as replies:
+        with _worker(path, limit, describe_streams(path, limit), times=None) as replies:
             _, spans = next(replies)
         starts = np.frombuffer(spans).reshape(-1, 2)[:, 0]
         return [float(start) for start in starts]
@@ -93,6 +98,7 @@ class DecordEngine:
 def _worker(
     path: Path,
     limit: TimeLimit,
+    streams: Description,
     *,
     times: list[float] | None,
     size: tuple[int, int] | None = None,
@@ -103,8 +109,12 @@ def _worker(
         raise VideoError(
             "decord is not installed.", hint="Install it with: pip install decord (Linux, x86-64)"
         )
+    if streams.container not in SOUND_CONTAINERS or streams.codec in UNSOUND_CODECS:
+        kind = f"{streams.codec} in {streams.container}"
+        raise _unreadable(path, f"it cannot be trusted with {kind}")
     request = {
         "path": str(path.absolute()),
+        "start": streams.start,
         "times": times,
         "size": size,
         "only_keyframes": only_keyframes,

@@ -40,11 +40,14 @@ class PacketWindow(Generic[PacketT]):
     _times: list[int] = field(default_factory=list)  # of all packets waiting or just before
     _passed: int | None = None  # every packet shown up to this time has been seen
 
-    def push(self, packet: PacketT, shown: int, decoded: int) -> Iterator[Decision[PacketT]]:
-        """Take the next packet with its presentation and decode times; give those now settled."""
+    def push(self, packet: PacketT, shown: int, decoded: int | None) -> Iterator[Decision[PacketT]]:
+        """Take the next packet with its presentation and decode times; give those now settled.
+
+        Without a decode time nothing more is settled by it, but it counts as a neighbour.
+        """
         insort(self._times, shown)
         self._waiting.append((packet, shown))
-        self._passed = decoded
+        self._passed = self._passed if decoded is None else decoded
         while self._waiting:
             decision = self._decide(force=len(self._waiting) > MAX_WAITING)
             if decision is None:
