@@ -89,3 +89,12 @@ class TextPieces:
         piece = text[len(self.text) :]
         self.text = text
         return piece
+
+
+def end_tokens(tokenizer: Any, *models: Any) -> frozenset[int]:
+    """Collect the ids that end an answer: the tokenizer's, and those that the models name."""
+    found: list[int | None] = [tokenizer.eos_token_id]
+    for model in models:
+        named = model.generation_config.eos_token_id if model.generation_config else None
+        found += named if isinstance(named, list) else [named]
+    return frozenset(token for token in found if token is not None)

@@ -3,14 +3,13 @@
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 from goldfish_cli.backends.base import GenerationSettings, Reply, Turn
-from goldfish_cli.backends.generation import TextPieces, TokenChooser
+from goldfish_cli.backends.generation import TextPieces, TokenChooser, end_tokens
 from goldfish_cli.media.video import Frame
 from goldfish_cli.model.fitting import check_fits
 from goldfish_cli.model.loader import LoadedModel, load_config, load_model
@@ -62,7 +61,7 @@ class NativeModel:
         self._chunk = profile.encoder_chunk
         self._device = loaded.device
         self._style = loaded.style
-        self._end_ids = _end_tokens(loaded)
+        self._end_ids = end_tokens(loaded.tokenizer, loaded.model, loaded.model.language_model)
 
     @classmethod
     def load(cls, name: str, profile: Profile, *, offline: bool = False) -> "NativeModel":
@@ -180,15 +179,6 @@ class NativeModel:
         )
         logits: Tensor = output.logits[:, -1]
         return logits
-
-
-def _end_tokens(loaded: LoadedModel) -> frozenset[int]:
-    """Collect the ids that end an answer: the tokenizer's, and those the language model names."""
-    found: list[Any] = [loaded.tokenizer.eos_token_id]
-    for model in (loaded.model, loaded.model.language_model):
-        named = model.generation_config.eos_token_id if model.generation_config else None
-        found += named if isinstance(named, list) else [named]
-    return frozenset(token for token in found if token is not None)
 
 
 def _rewound(prefix: _Prefix) -> _Prefix | None:

@@ -9,16 +9,15 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from PIL import Image
-
 from goldfish_cli.backends.base import GenerationSettings, Reply, Turn
 from goldfish_cli.backends.chat_client import ChatClient, ServerLimits
+from goldfish_cli.backends.messages import chat_messages, frame_parts
+from goldfish_cli.backends.pictures import to_picture
 from goldfish_cli.errors import ModelError
 from goldfish_cli.media.video import Frame
 from goldfish_cli.profiles import Profile
 
 NUM_FRAMES = 16  # many servers refuse more pictures in one request
-MAX_SIDE = 768  # pixels; a larger picture costs more tokens and shows most models nothing more
 JPEG_QUALITY = 85
 _NAME = re.compile(r"openai:(?P<model>.+?)@(?P<url>https?://[^\s?#]+)")
 _MAX_ANSWER = 2**20  # characters
@@ -104,7 +103,9 @@ class ServerModel:
         Raises:
             ModelError: If the server cannot be reached, refuses, or breaks off.
         """
-        request = {"model": self._model, "messages": _messages(video, captions, turns)}
+        pictures = [{"type": "image_url", "image_url": {"url": url}} for url in video.urls]
+        messages = chat_messages(frame_parts(video.times, pictures, captions), turns)
+        request = {"model": self._model, "messages": messages}
         heard = given = ""
         reason: str | None = None
         usage: dict[str, Any] = {}
@@ -164,31 +165,9 @@ def _parameters(settings: GenerationSettings) -> dict[str, Any]:
     return parameters
 
 
-def _messages(
-    video: SentVideo, captions: Sequence[str], turns: Sequence[Turn]
-) -> list[dict[str, Any]]:
-    """Write the conversation: each frame after its time, and before what is said up to it."""
-    frames: list[dict[str, Any]] = []
-    for time, url, caption in zip(video.times, video.urls, captions, strict=True):
-        frames.append({"type": "text", "text": f"Frame at {time:.2f} s:"})
-        frames.append({"type": "image_url", "image_url": {"url": url}})
-        if caption:
-            frames.append({"type": "text", "text": f"Subtitles: {caption}"})
-    messages: list[dict[str, Any]] = []
-    for turn in turns:
-        question = {"type": "text", "text": turn.question}
-        messages.append({"role": "user", "content": [*frames, question]})
-        frames = []  # only the first turn shows them
-        if turn.answer is not None:
-            messages.append({"role": "assistant", "content": turn.answer})
-    return messages
-
-
 def _data_url(frame: Frame) -> str:
-    picture = Image.fromarray(frame.image)
-    picture.thumbnail((MAX_SIDE, MAX_SIDE))
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=JPEG_QUALITY)
+    to_picture(frame).save(buffer, "JPEG", quality=JPEG_QUALITY)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
