@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from goldfish_cli import __version__
-from goldfish_cli.commands import doctor, profile
+from goldfish_cli.commands import ask, doctor, model, profile
 from goldfish_cli.commands.output import report_error
 from goldfish_cli.errors import GoldfishError, OutOfMemoryError
 
@@ -141,7 +141,9 @@ def goldfish(
     """
 
 
+app.command()(ask.ask)
 app.add_typer(profile.app, name="profile")
+app.add_typer(model.app, name="model")
 app.command()(doctor.doctor)
 
 
