@@ -4,7 +4,6 @@ Knows where media lie, never what is in them.
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -98,7 +97,7 @@ class MediaFolder:
 
     def _list(self, folder: Path) -> tuple[dict[str, str], dict[str, str]]:
         if folder not in self._listings:
-            names = sorted(os.listdir(folder)) if folder.is_dir() else []
+            names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
             self._listings[folder] = _media_by_name(names), _subtitles_by_stem(names)
         return self._listings[folder]
 
@@ -169,7 +168,7 @@ def _read_turns(item: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 
 def _read_conversation(turns: Any) -> tuple[tuple[str, str], ...]:
-    """Read ``[{"q", "a"}, ...]`` or LLaVA's ``[{"from": "human", "value"}, {"from": "gpt", ...}]``."""
+    """Read turns of q and a, or LLaVA's: ``{"from": "human", "value": ...}``, then from gpt."""
     if not isinstance(turns, list) or not turns or not all(isinstance(t, Mapping) for t in turns):
         raise ValueError("has conversations that are not a list of turns")
     if "from" not in turns[0]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from torch.utils.data import Dataset, Sampler
+from webdataset.shardlists import expand_urls
 
 from goldfish_cli.data.annotations import Sample, read_annotations
 from goldfish_cli.data.clips import Clip, ClipReader
@@ -48,12 +49,26 @@ class Example:
     rejected: tuple[Rejected, ...] = ()  # samples that this one stands in for
 
 
-def parse_source(text: str) -> Source:
-    """Read ``FILE`` or ``FILE:weight``.
+def expand_source(text: str) -> list[Source]:
+    """Read ``FILE`` or ``FILE:weight``; a folder stands for its tars, ``{00..09}.tar`` for ten.
 
     Raises:
         UsageError: If the weight is not above 0.
+        AnnotationError: If a folder holds no tars.
     """
+    source = _parse_source(text)
+    if not source.path.is_dir():
+        names = expand_urls(str(source.path))
+        return [Source(Path(name), source.weight) for name in names]
+    tars = sorted(source.path.glob("*.tar"))
+    if not tars:
+        raise AnnotationError(
+            f"The folder {source.path} holds no tars.", hint="Name an annotation file with --data."
+        )
+    return [Source(path, source.weight) for path in tars]
+
+
+def _parse_source(text: str) -> Source:
     path, colon, weight = text.rpartition(":")
     if not colon or Path(text).exists():
         return Source(Path(text))
@@ -130,6 +145,7 @@ class Mixture(Dataset[Example]):
             )
 
     def __len__(self) -> int:
+        """Count the draws of one epoch."""
         return int(self._ends[-1]) if self._shares else 0
 
     def __getitem__(self, draw: int) -> Example:
@@ -195,9 +211,11 @@ class DrawOrder(Sampler[int]):
         self.shuffle = shuffle
 
     def __len__(self) -> int:
+        """Count the draws of the run."""
         return self.total
 
     def __iter__(self) -> Iterator[int]:
+        """Yield all draws."""
         return islice(self._draws(), self.total)
 
     def _draws(self) -> Iterator[int]:

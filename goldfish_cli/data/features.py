@@ -7,7 +7,6 @@ neither videos nor models.
 
 import hashlib
 import json
-import os
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -69,9 +68,11 @@ class FeatureStore:
             self._index(shard)
 
     def __len__(self) -> int:
+        """Count the clips."""
         return len(self._records) + len(self._waiting)
 
     def __contains__(self, key: str) -> bool:
+        """Tell whether a clip's features are there."""
         return key in self._records or key in self._waiting
 
     def add(self, key: str, features: Tensor, record: FeatureRecord) -> None:
@@ -102,7 +103,7 @@ class FeatureStore:
             return self._waiting[key][0]
         shard, _ = self._records[key]
         if shard not in self._open:
-            self._open[shard] = safe_open(shard, framework="pt").__enter__()
+            self._open[shard] = safe_open(shard, framework="pt")
         return self._open[shard].get_tensor(key)
 
     def flush(self) -> None:
@@ -119,7 +120,7 @@ class FeatureStore:
         header = {"dtype": self._dtype_name, "records": json.dumps(records, ensure_ascii=False)}
         try:
             save_file({key: value for key, (value, _) in self._waiting.items()}, partial, header)
-            os.replace(partial, shard)
+            partial.replace(shard)
         except (OSError, SafetensorError) as error:
             partial.unlink(missing_ok=True)
             raise InputError(
@@ -132,6 +133,7 @@ class FeatureStore:
         self._waiting_bytes = 0
 
     def __enter__(self) -> "FeatureStore":
+        """Return itself; leaving writes what is waiting."""
         return self
 
     def __exit__(
@@ -140,6 +142,7 @@ class FeatureStore:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """Write what is waiting, also when something went wrong: it is done work."""
         self.flush()
 
     def _index(self, shard: Path) -> None:

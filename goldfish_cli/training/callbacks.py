@@ -66,8 +66,9 @@ class TrainingLog:
         """Forget what came after ``step``: a resumed run does those steps again."""
         kept = [line for line in self.read() if line.get("step", 0) <= step]
         partial = self.path.with_suffix(".partial")
-        partial.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept))
-        os.replace(partial, self.path)
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept)
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(self.path)
 
 
 def read_log(path: Path) -> Iterator[dict[str, Any]]:
@@ -122,8 +123,14 @@ class LogCallback(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        """Move the progress bar."""
+        """Move the progress bar; log the last step whatever its number.
+
+        The last step needs no checkpoint to resume from: the stage's own follows at once.
+        """
         self._advance(state.global_step)
+        if state.global_step >= state.max_steps:
+            control.should_log = True
+            control.should_save = control.should_evaluate = False
 
     def on_log(
         self,
@@ -143,7 +150,7 @@ class LogCallback(TrainerCallback):
         if not math.isfinite(logs["loss"]):
             raise ModelError(
                 f"The loss at step {state.global_step} is {logs['loss']}: training has failed.",
-                hint="Lower the learning rate, or compute in float32: --set stageN.precision=float32",
+                hint="Lower the learning rate, or compute in float32: set precision in the recipe.",
             )
         tokens, seconds = self._before
         record = LogRecord(
@@ -242,7 +249,7 @@ class Interrupter(TrainerCallback):
 
 
 def peak_memory_gib() -> float:
-    """Return the most memory used so far in GiB: of the GPU if one is in use, else of the process."""
+    """Return the most memory used so far in GiB: of the GPU in use, else of the process."""
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         return torch.cuda.max_memory_allocated() / 2**30
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere

@@ -59,7 +59,7 @@ def vision_encoder(loaded: LoadedModel, *, offline: bool = False) -> Iterator[No
 
 
 def find_missing(reader: ClipReader, groups: Iterable[Group]) -> tuple[list[Group], list[Rejected]]:
-    """Return the groups whose features are not stored, and the samples whose media are not there."""
+    """Return the groups whose features are not stored, and the samples without media."""
     missing, rejected = [], []
     for group in groups:
         try:

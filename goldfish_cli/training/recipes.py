@@ -37,7 +37,7 @@ class LoraRecipe(_Section):
 
     r: PositiveInt = 64
     """Rank: more learns more, and costs as much more memory."""
-    alpha: PositiveFloat = 16
+    alpha: PositiveInt = 16
     """The adapter's output is scaled by alpha / r."""
     dropout: float = Field(default=0.05, ge=0, lt=1)
     """Share of the adapter's inputs that are dropped in training."""

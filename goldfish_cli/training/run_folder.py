@@ -1,7 +1,6 @@
 """The folder of one stage: how far it has come, and with what settings."""
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,11 +38,6 @@ class RunFolder:
         """Whether the stage's checkpoint is there; the summary is written last."""
         return (self.path / SUMMARY).is_file()
 
-    @property
-    def begun(self) -> bool:
-        """Whether a run has left anything here."""
-        return (self.path / SETTINGS).is_file()
-
     def last_checkpoint(self) -> Path | None:
         """Return the latest whole checkpoint of an unfinished run."""
         found = checkpoints(self.path)
@@ -59,7 +53,7 @@ class RunFolder:
             UsageError: If there is a run already and ``resume`` is not set, or its settings differ.
             InputError: If the folder cannot be written.
         """
-        if not self.begun:
+        if self.last_checkpoint() is None:
             self._write(
                 SETTINGS, yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True)
             )
@@ -98,7 +92,7 @@ class RunFolder:
                 target = self.path / part.name
                 if target.is_dir():
                     shutil.rmtree(target)
-                os.replace(part, target)
+                part.replace(target)
             scratch.rmdir()
         except OSError as error:
             raise InputError(
@@ -107,7 +101,9 @@ class RunFolder:
             ) from error
 
     def finish(self, summary: Mapping[str, Any]) -> None:
-        """Mark the stage as done."""
+        """Mark the stage as done; there is nothing left to resume."""
+        for checkpoint in checkpoints(self.path):
+            shutil.rmtree(checkpoint)
         self._write(SUMMARY, json.dumps(dict(summary), indent=2, ensure_ascii=False) + "\n")
 
     def _write(self, name: str, text: str) -> None:
@@ -115,7 +111,7 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             partial.write_text(text, encoding="utf-8")
-            os.replace(partial, self.path / name)
+            partial.replace(self.path / name)
         except OSError as error:
             raise InputError(
                 f"{self.path / name} cannot be written: {error.strerror}.",
@@ -138,7 +134,7 @@ def find_start(start: str | None, stage: int, out: Path) -> str:
     before = RunFolder(out / FOLDERS[stage - 1])
     if not before.finished:
         raise UsageError(
-            f"Stage {stage} needs the checkpoint of stage {stage - 1}, and {before.path} holds none.",
+            f"Stage {stage} starts from stage {stage - 1}, but {before.path} holds no checkpoint.",
             hint=f"Run goldfish train {stage - 1} first, or name a checkpoint with --from.",
         )
     return str(before.path)

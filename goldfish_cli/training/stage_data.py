@@ -1,10 +1,11 @@
-"""Gather a stage's samples: read the sources, leave out what is missing, hold back the validation."""
+"""Gather a stage's samples: read the sources, leave out what is missing, hold some back."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
+from goldfish_cli.data.annotations import read_annotations
 from goldfish_cli.data.clips import ClipReader
 from goldfish_cli.data.dataset import (
     Group,
@@ -92,6 +93,21 @@ def report(
             f"{len(rejected)} samples cannot be used, the first: {first}",
             hint="Mend the data, or raise max_bad_samples in the recipe.",
         )
+
+
+def sort_by_stage(sources: Sequence[Source], videos: Path | None) -> dict[int, tuple[Source, ...]]:
+    """Give each source to the stage that its first sample belongs to.
+
+    Images are stage 1, videos with captions stage 2, questions and answers stage 3.
+    """
+    shares: dict[int, tuple[Source, ...]] = {}
+    for source in sources:
+        first = next(read_annotations(source.path, videos), None)
+        if first is None:
+            raise AnnotationError(f"{source.path} holds no samples.", hint="Check --data.")
+        stage = 1 if first.kind == "image" else 3 if first.turns[0][0] else 2
+        shares[stage] = (*shares.get(stage, ()), source)
+    return shares
 
 
 def num_steps(settings: StageRecipe, draws_per_epoch: int, effective_batch: int) -> int:

@@ -41,7 +41,7 @@ from goldfish_cli.training.encoding import (
     vision_encoder,
 )
 from goldfish_cli.training.recipes import Recipe, StageRecipe
-from goldfish_cli.training.run_folder import FOLDERS, RunFolder
+from goldfish_cli.training.run_folder import FOLDERS, RunFolder, find_start
 from goldfish_cli.training.stage_data import StageData, gather, num_steps, report
 from goldfish_cli.training.trainer import StageTrainer, training_arguments
 
@@ -52,7 +52,7 @@ class StageRun:
 
     stage: int
     sources: tuple[Source, ...]
-    start: str  # a base model, or the checkpoint of an earlier stage
+    start: str | None  # a base model or a checkpoint; None: the stage before, in out
     out: Path  # the folder that holds the folders of the stages
     recipe: Recipe
     profile: Profile
@@ -123,10 +123,11 @@ def run_stage(run: StageRun, watcher: Watcher | None = None) -> Path:
     if run.profile.threads:
         torch.set_num_threads(run.profile.threads)
     set_seed(run.seed)
+    start = find_start(run.start, run.stage, run.out)
     loaded = load_model(
-        run.start, run.profile, offline=run.offline, with_vision_encoder=run.features is None
+        start, run.profile, offline=run.offline, with_vision_encoder=run.features is None
     )
-    name_bases(loaded.config, run.start)
+    name_bases(loaded.config, start)
     settings = resolve_settings(
         run.recipe.stage(run.stage), run.profile, loaded.config, loaded.device.type
     )
@@ -245,6 +246,7 @@ def _trainer(
         run.folder.path,
         device=loaded.device.type,
         seed=run.seed,
+        evaluate=validation is not None,
         activation_checkpointing=run.profile.activation_checkpointing,
     )
     effective = settings.batch_size * settings.gradient_accumulation * args.world_size

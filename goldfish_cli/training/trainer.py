@@ -1,6 +1,5 @@
-"""One stage's training loop: the Transformers Trainer with our data order, checks and checkpoints."""
+"""A stage's training loop: the Transformers Trainer with our data order and checkpoints."""
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +29,7 @@ def training_arguments(
     *,
     device: str,
     seed: int,
+    evaluate: bool,
     activation_checkpointing: bool,
 ) -> TrainingArguments:
     """Translate a resolved stage to what the Trainer takes; ``max_steps`` is left to be set."""
@@ -55,7 +55,7 @@ def training_arguments(
         save_strategy="steps" if recipe.save_steps else "no",
         save_steps=recipe.save_steps or 500,
         save_total_limit=recipe.keep_checkpoints,
-        eval_strategy="steps" if recipe.validation and recipe.save_steps else "no",
+        eval_strategy="steps" if evaluate and recipe.save_steps else "no",
         eval_steps=recipe.save_steps,
         prediction_loss_only=True,
         dataloader_num_workers=recipe.workers,
@@ -105,6 +105,7 @@ class StageTrainer(Trainer):
         max_bad_samples: int,
         on_rejected: Callable[[Rejected], None],
     ) -> None:
+        self._network = model
         self._order = order
         self._encoder_chunk = encoder_chunk
         self._max_bad = max_bad_samples
@@ -132,7 +133,7 @@ class StageTrainer(Trainer):
         rejected, num_tokens = inputs.pop("rejected", ()), inputs.pop("num_tokens", 0)
         for item in rejected:
             self._reject(item)
-        if self.model.training:
+        if self._network.training:
             self.num_tokens += num_tokens
         return super()._prepare_inputs(inputs)
 
@@ -164,11 +165,11 @@ class StageTrainer(Trainer):
     # folder beside and renamed.
 
     def _get_output_dir(self, trial: Any) -> str:
-        folder = Path(super()._get_output_dir(trial))
+        folder = Path(str(self.args.output_dir))
         return str(folder / _STAGING if self._staging else folder)
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
-        out = Path(self.args.output_dir)
+        out = Path(str(self.args.output_dir))
         name = f"checkpoint-{self.state.global_step}"
         if (out / name).exists():  # saved at this very step already
             return
@@ -183,15 +184,15 @@ class StageTrainer(Trainer):
         finally:
             self._staging = False
         if self.args.should_save:
-            os.replace(out / _STAGING / name, out / name)
+            (out / _STAGING / name).replace(out / name)
             shutil.rmtree(out / _STAGING)
             for old in checkpoints(out)[: -(self.args.save_total_limit or 1)]:
                 shutil.rmtree(old)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        folder = Path(output_dir or self.args.output_dir)
+        folder = Path(output_dir or str(self.args.output_dir))
         folder.mkdir(parents=True, exist_ok=True)
-        weights = {n: p.detach().contiguous() for n, p in _trainable(self.model).items()}
+        weights = {n: p.detach().contiguous() for n, p in _trainable(self._network).items()}
         save_file(weights, folder / TRAINABLE)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
@@ -200,12 +201,12 @@ class StageTrainer(Trainer):
             stored = load_file(path)
         except (OSError, SafetensorError) as error:
             raise CheckpointError(f"{path} cannot be read: {error}.") from error
-        parameters = _trainable(model or self.model)
+        parameters = _trainable(model or self._network)
         unknown = stored.keys() ^ parameters.keys()
         if unknown:
             raise CheckpointError(
-                f"{path.parent.name} does not fit this run: {len(unknown)} names differ, the first: "
-                f"{min(unknown)}.",
+                f"{path.parent.name} does not fit this run: {len(unknown)} names differ, "
+                f"the first: {min(unknown)}.",
                 hint="Resume with the recipe that the run began with.",
             )
         with torch.no_grad():

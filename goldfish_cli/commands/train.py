@@ -1,0 +1,197 @@
+"""``goldfish train``: the three stages, from a base model to one that answers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from goldfish_cli.commands import options
+from goldfish_cli.commands.output import note, show, show_json, table
+from goldfish_cli.commands.train_view import TrainView
+from goldfish_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from goldfish_cli.training.plan import StagePlan
+    from goldfish_cli.training.stages import StageRun
+
+StageName = Literal["1", "2", "3", "all"]
+
+
+def train(
+    stage: Annotated[
+        StageName,
+        typer.Argument(
+            metavar="1|2|3|all",
+            help="1: images and captions. 2: videos and captions. 3: questions and answers.",
+        ),
+    ],
+    data: Annotated[
+        list[str],
+        typer.Option(
+            "--data",
+            metavar="FILE[:WEIGHT]",
+            help="Annotations (JSON, JSON lines) or WebDataset tars; may be repeated. "
+            "A weight of 2 shows it twice in each epoch. With all, files go to their stage.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Each stage gets a folder in it.")
+    ],
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="CKPT",
+            help="Base model or checkpoint to start from. Default: the stage before, in --out.",
+        ),
+    ] = None,
+    videos: Annotated[
+        Path | None,
+        typer.Option(
+            "--videos",
+            metavar="DIR",
+            help="Folder of the media and their subtitles. Default: that of the annotations.",
+        ),
+    ] = None,
+    recipe: Annotated[
+        str, typer.Option("--recipe", metavar="NAME|FILE", help="How each stage is trained.")
+    ] = "default",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change the recipe, such as stage3.learning_rate=1e-4.",
+        ),
+    ] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            "--features",
+            metavar="DIR",
+            help="Encode each clip once and keep the result there, for all epochs and stages.",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue a run that was stopped.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and load no weights.")
+    ] = False,
+    profile: options.ProfileName = None,
+    model: options.ModelName = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    offline: options.Offline = False,
+    seed: options.Seed = 0,
+) -> None:
+    """Train the projector, and adapters of the language model, in three stages.
+
+    Each stage starts from the checkpoint of the one before. Ctrl-C saves; --resume continues.
+
+    Example: goldfish train 3 --data qa.json --videos clips/ --from runs/stage2 --out runs
+    """
+    from goldfish_cli.training.recipes import STAGES, load_recipe
+
+    chosen_recipe = load_recipe(recipe, options.parse_assignments(changes or []))
+    base = start or (None if options.is_default_model(model) else options.model_name(model))
+    chosen_profile = options.profile_for(profile, base or "")
+    numbers = STAGES if stage == "all" else (int(stage),)
+
+    from goldfish_cli.data.dataset import expand_source
+    from goldfish_cli.training.stage_data import sort_by_stage
+    from goldfish_cli.training.stages import StageRun
+
+    sources = [source for text in data for source in expand_source(text)]
+    shares = sort_by_stage(sources, videos) if stage == "all" else {numbers[0]: tuple(sources)}
+    if missing := [number for number in numbers if not shares.get(number)]:
+        raise UsageError(
+            f"There are no data for stage {missing[0]}.",
+            hint="Stage 1 takes images, 2 videos with captions, 3 questions and answers.",
+        )
+    runs = [
+        StageRun(
+            stage=number,
+            sources=shares[number],
+            start=base if number == numbers[0] else None,
+            out=out,
+            recipe=chosen_recipe,
+            profile=chosen_profile,
+            videos=videos,
+            features=features,
+            seed=seed,
+            resume=resume,
+            offline=offline,
+        )
+        for number in numbers
+    ]
+    if dry_run:
+        _plan(runs, as_json=as_json, quiet=quiet)
+        return
+    if stage != "all" and runs[0].folder.finished and not resume:
+        raise UsageError(
+            f"{runs[0].folder.path} holds a finished run.",
+            hint="Name another folder with --out, or delete that one.",
+        )
+    _run(runs, as_json=as_json, quiet=quiet)
+
+
+def _run(runs: "list[StageRun]", *, as_json: bool, quiet: bool) -> None:
+    from goldfish_cli.training.stages import run_stage
+
+    for run in runs:
+        if run.folder.finished:
+            note(f"Stage {run.stage} is finished: {run.folder.path}", quiet=quiet or as_json)
+            folder = run.folder.path
+        else:
+            with TrainView(as_json=as_json, quiet=quiet) as view:
+                folder = run_stage(run, view.watcher())
+        if as_json:
+            show_json({"stage": run.stage, "checkpoint": folder})
+        else:
+            show(str(folder))
+
+
+def _plan(runs: "list[StageRun]", *, as_json: bool, quiet: bool) -> None:
+    from goldfish_cli.model.loader import load_config, load_tokenizer
+    from goldfish_cli.training.plan import plan_stage, refuse_if_too_large
+    from goldfish_cli.training.run_folder import find_start
+
+    start = find_start(runs[0].start, runs[0].stage, runs[0].out)
+    config, tokenizer = load_config(start, offline=runs[0].offline), load_tokenizer(Path(start))
+    plans = []
+    for run in runs:
+        plans.append(plan_stage(run, config, tokenizer, TrainView(as_json, quiet).watcher()))
+        _show_plan(plans[-1], as_json=as_json)
+    for plan, run in zip(plans, runs, strict=True):
+        refuse_if_too_large(plan, run, config)
+
+
+def _show_plan(plan: "StagePlan", *, as_json: bool) -> None:
+    share = plan.trainable / plan.parameters
+    memory = {name: round(gib, 3) for name, gib in plan.memory.parts.items()}
+    facts: dict[str, object] = {
+        "stage": plan.stage,
+        "samples": plan.samples,
+        "validation": plan.validation,
+        "frames": plan.frames,
+        "tokens_per_sample": plan.tokens_per_sample,
+        "longest_sample": plan.longest_sample,
+        "steps": plan.steps,
+        "effective_batch": plan.effective_batch,
+        "parameters": plan.parameters,
+        "trainable": plan.trainable,
+        "features_gib": round(plan.features_gib, 3),
+    }
+    summary = {
+        "total": round(plan.memory.total, 3),
+        "budget": plan.memory.budget and round(plan.memory.budget, 3),
+        "fits": plan.memory.fits,
+    }
+    if as_json:
+        show_json({**facts, "memory": memory, **summary})
+        return
+    rows = [*facts.items(), ("trainable share", f"{share:.2%}")]
+    rows += [(f"memory: {name}", f"{gib:.3f} GiB") for name, gib in memory.items()]
+    rows += [(f"memory: {name}", value) for name, value in summary.items()]
+    table(["what", "value"], rows)
