@@ -1,0 +1,91 @@
+"""``goldfish prep``: make and check training data."""
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from goldfish_cli.commands import options
+from goldfish_cli.commands.output import note, progress, show, show_json
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Make training data.\n\nExample: goldfish prep shapes --out data/shapes --clips 100",
+)
+
+
+@app.command()
+def shapes(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder.")],
+    clips: Annotated[int, typer.Option(min=0, help="Video clips.")] = 1000,
+    images: Annotated[int, typer.Option(min=0, help="Pictures with captions.")] = 1000,
+    questions: Annotated[int, typer.Option(min=0, help="Questions about each clip.")] = 8,
+    split: Annotated[
+        Literal["train", "val", "test"],
+        typer.Option(help="No two splits share a clip, whatever the seeds."),
+    ] = "train",
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Word the questions as training never does.")
+    ] = False,
+    min_height: Annotated[
+        int, typer.Option(min=32, max=2160, help="Smallest frame, pixels.")
+    ] = 112,
+    max_height: Annotated[int, typer.Option(min=32, max=2160, help="Largest frame, pixels.")] = 360,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that draw. Default: one a core.")
+    ] = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    seed: options.Seed = 0,
+) -> None:
+    """Make Shapes World: videos, captions, pictures, questions, and the truth about each clip.
+
+    The same command makes the same data; one that was stopped continues.
+
+    Example: goldfish prep shapes --out data/shapes --clips 100 --images 100 --seed 1
+    """
+    from goldfish_cli.errors import UsageError
+
+    if min_height > max_height:
+        raise UsageError(
+            f"--min-height {min_height} is more than --max-height {max_height}.",
+            hint="Swap the two.",
+        )
+
+    from goldfish_cli.data.shapes.writer import ShapesPlan, num_shards, write_shapes
+
+    plan = ShapesPlan(
+        split=split,
+        seed=seed,
+        clips=clips,
+        images=images,
+        questions=questions,
+        held_out_wordings=held_out,
+        min_height=min_height,
+        max_height=max_height,
+    )
+    began, reused = time.monotonic(), 0
+    total = clips + num_shards(plan)
+    with progress("Drawing", total, unit="files", quiet=quiet or as_json) as advance:
+        for made in write_shapes(out, plan, workers=workers or os.cpu_count() or 1):
+            reused += made.reused
+            advance(1)
+    seconds = round(time.monotonic() - began, 3)
+    if reused:
+        note(f"{reused} of {total} files were there already.", quiet=quiet)
+    if as_json:
+        written = clips + images
+        show_json(
+            {
+                "kind": "shapes",
+                "read": written,
+                "written": written,
+                "dropped": {},
+                "output": out,
+                "seconds": seconds,
+            }
+        )
+    else:
+        show(f"{clips} clips with {clips * questions} questions, {images} pictures in {out}")
