@@ -21,6 +21,7 @@ NOT_VIDEO = frozenset({"tty", "concat", "hls", "dash", "sdp", "rtsp", "imf", "la
 # Of animations each picture builds on the canvas left by all before it, whatever the flags say; an
 # MPEG program stream gives times to few pictures, and the others' differ after a seek.
 ONLY_IN_ORDER = frozenset({"gif", "apng", "mpeg"})
+MAX_PIXELS = 8192 * 8192  # one such picture takes 200 MB as RGB
 # Streams whose pictures stand beside the film: cover art, previews of chapters.
 BESIDE_THE_FILM = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 
@@ -84,7 +85,7 @@ def choose_stream(container: av.container.InputContainer, path: Path) -> VideoSt
     """The default video stream; the largest where none or several are marked so.
 
     Raises:
-        VideoError: If there is none.
+        VideoError: If there is none, or only such as no memory should be spent on.
     """
     films = film_streams(container)
     if not films:
@@ -92,6 +93,12 @@ def choose_stream(container: av.container.InputContainer, path: Path) -> VideoSt
         content = f" (only {', '.join(kinds)})" if kinds else ""
         raise VideoError(
             f"{path.name} has no video stream{content}.", hint="Give a file with moving pictures."
+        )
+    films = [film for film in films if (film.width or 0) * (film.height or 0) <= MAX_PIXELS]
+    if not films:
+        raise VideoError(
+            f"The pictures of {path.name} are too large to decode safely.",
+            hint=f"Scale it down; the limit is {MAX_PIXELS // 10**6} million pixels a picture.",
         )
     default = [stream for stream in films if stream.disposition & Disposition.default]
     return max(default or films, key=lambda stream: (stream.width or 0) * (stream.height or 0))

@@ -74,6 +74,21 @@ def describe_streams(path: Path, limit: TimeLimit) -> Description:
     return Description(info.container, info.codec, info.rotation, info.start, *streams)
 
 
+def stated_length(path: Path, limit: TimeLimit) -> tuple[float, float]:
+    """Duration and rate as FFmpeg prints them of a file, which others reckon with.
+
+    Returns:
+        Seconds in hundredths, and the frames a second that it calls ``tbr``.
+
+    Raises:
+        VideoError: If PyAV cannot open the file.
+    """
+    with open_container(path, limit) as container:
+        stream = choose_stream(container, path)
+        hundredths = ((container.duration or 0) * 100 + av.time_base // 2) // av.time_base
+        return hundredths / 100, float(stream.base_rate or stream.guessed_rate or 25)
+
+
 def stream_infos(
     streams: Sequence[Stream], kind: Literal["video", "audio", "subtitle"]
 ) -> tuple[StreamInfo, ...]:

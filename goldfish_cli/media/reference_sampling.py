@@ -6,6 +6,9 @@ It counts ``int(duration * fps)`` frames from what FFmpeg prints of a file, keep
 
 from pathlib import Path
 
+from goldfish_cli.errors import VideoError
+from goldfish_cli.media.av_probe import stated_length
+from goldfish_cli.media.time_limit import TimeLimit
 from goldfish_cli.media.video import Decoder, VideoInfo, frame_times
 
 # FFmpeg prints rates with two decimals; moviepy takes these for their thousandth lower.
@@ -57,7 +60,15 @@ def reference_times(
     inside = [time for time in times if start - 1e-6 <= time < end - 1e-6] or times[:1]
     if info.container == "folder":
         return [inside[i] for i in reference_folder_indices(len(inside), max_frames)]
-    rate = printed_rate(float(info.frame_rate or 25))
-    duration = round(end - start, 2)  # FFmpeg prints hundredths
-    total = int(duration * rate)
+    seconds, rate = _length(path, info, timeout_s)
+    if (start, end) != (info.start, info.end):
+        seconds = end - start
+    total = int(seconds * printed_rate(rate))
     return [inside[i] for i in reference_indices(total, len(inside), max_frames)]
+
+
+def _length(path: Path, info: VideoInfo, timeout_s: float) -> tuple[float, float]:
+    try:
+        return stated_length(path, TimeLimit(timeout_s, path))
+    except VideoError:  # an animated image, or a file that only decord reads
+        return info.duration, float(info.frame_rate or 25)

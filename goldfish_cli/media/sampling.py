@@ -3,7 +3,7 @@
 A plan is a value: it can be printed, stored, hashed and carried out again with the same result.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from typing import Any, Literal
 from goldfish_cli.errors import UsageError, VideoError
 from goldfish_cli.media.reference_sampling import reference_times
 from goldfish_cli.media.scenes import shot_times
-from goldfish_cli.media.video import Decoder, Frame, VideoInfo, probe, read_frames
+from goldfish_cli.media.video import Decoder, Frame, Image, VideoInfo, probe, read_frames
 
 PlanKind = Literal["uniform", "fps", "keyframes", "scene", "reference"]
 
@@ -69,6 +69,7 @@ def sample_frames(
     info: VideoInfo | None = None,
     decoder: Decoder = "auto",
     size: tuple[int, int] | None = None,
+    prepare: Callable[[Image], Image] | None = None,
     timeout_s: float = 120.0,
     notes: list[str] | None = None,
 ) -> list[Frame]:
@@ -80,6 +81,7 @@ def sample_frames(
         info: What ``probe`` said, if it was asked already.
         decoder: Which engine to use.
         size: Width and height to scale to; ``None`` keeps the full picture.
+        prepare: Applied to each picture as it comes, so that only what it returns is held.
         timeout_s: Seconds after which to give up; a scene plan may take as long to find the shots.
         notes: Receives what went wrong and was worked around.
 
@@ -98,6 +100,7 @@ def sample_frames(
         decoder=decoder,
         size=size,
         only_keyframes=plan.kind == "keyframes",
+        prepare=prepare,
         timeout_s=timeout_s,
         notes=notes,
     )

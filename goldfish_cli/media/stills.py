@@ -30,6 +30,8 @@ def is_still(path: Path) -> bool:
     try:
         with Pil.open(path):
             return True
+    except Pil.DecompressionBombError:
+        return True  # an image it is; reading it will say why it is refused
     except UNREADABLE:
         return False
 
@@ -114,19 +116,23 @@ class StillsEngine:
         """Read the images asked for; every one is a keyframe."""
         frame_times = self.frame_times(path, limit)
         wanted = np.searchsorted(frame_times, np.asarray(times) + 1e-6, side="right") - 1
-        numbers = np.clip(wanted, 0, None).tolist()
+        numbers: list[int] = np.clip(wanted, 0, None).tolist()
+        different = sorted(set(numbers))
         read = self._folder_images if path.is_dir() else self._animation_images
-        shown: int | None = None
+        images = zip(different, read(path, different, size, limit, notes), strict=True)
+        waiting = 0  # times before the first image that can be read
         frame: Frame | None = None
-        images = read(path, sorted(set(numbers)), size, limit, notes)
-        for number in numbers:
-            if number != shown:
-                image = next(images, None)
-                if image is not None:
-                    frame = Frame(frame_times[number], image)
-                shown = number
+        for number, image in images:
+            if image is not None:
+                frame = Frame(frame_times[number], image)
+            waiting += numbers.count(number)
             if frame is not None:
-                yield frame
+                yield from [frame] * waiting
+                waiting = 0
+        if frame is None:
+            raise VideoError(
+                f"Not one frame of {path.name} can be read.", hint="The images may be damaged."
+            )
 
     def frame_times(self, path: Path, limit: TimeLimit) -> list[float]:
         """From the folder's rate, or the delays in the image."""
@@ -150,7 +156,7 @@ class StillsEngine:
                 with _opened(images[number]) as image:
                     pixels = _upright_rgb(image, size)
             except VideoError as error:
-                notes.append(f"{error} The frame before it stands in.")
+                notes.append(f"{error} Another frame stands in.")
                 yield None
             else:
                 yield pixels
