@@ -101,6 +101,9 @@ class NativeModel:
             )
             features.append(self.model.encode_frames(pixels, chunk=self._chunk))
             times += [frame.time for frame in chunk]
+        if not features:  # a control without frames: only what is said and asked
+            size = config.image_size
+            features = [self.model.encode_frames(torch.empty(0, 3, size, size))]
         return NativeVideo(tuple(times), torch.cat(features))
 
     def count_tokens(
@@ -159,12 +162,13 @@ class NativeModel:
         Always in the same two parts, remembered or not, so that an answer does not depend on
         which questions came before it.
         """
-        after_frames = len(ids) - ids[::-1].index(self.config.image_token_id)
+        is_visual = [token == self.config.image_token_id for token in ids]
+        after_frames = len(ids) - is_visual[::-1].index(True) if any(is_visual) else 1
         shared = tuple(ids[:after_frames])
         prefix, video.prefix = video.prefix, None  # an interrupted answer leaves it unusable
         if prefix is None or prefix.ids != shared:
             prefix = _Prefix(shared, DynamicCache(config=self.config.text_config))
-            self._read(shared, prefix.cache, video.features)
+            self._read(shared, prefix.cache, video.features if any(is_visual) else None)
         return prefix, self._read(ids[after_frames:], prefix.cache)
 
     def _read(self, ids: Sequence[int], cache: Cache, features: Tensor | None = None) -> Tensor:

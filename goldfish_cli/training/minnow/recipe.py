@@ -1,0 +1,202 @@
+"""minnow from nothing, step by step: each takes the files of the steps before from one folder."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+from transformers.models.blip_2.configuration_blip_2 import Blip2VisionConfig
+from transformers.models.llama.configuration_llama import LlamaConfig
+from transformers.models.llama.modeling_llama import LlamaForCausalLM
+from transformers.tokenization_utils_tokenizers import PreTrainedTokenizerFast
+
+from goldfish_cli.model.config import IMAGENET_MEAN, IMAGENET_STD, GoldfishConfig
+from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
+from goldfish_cli.model.vision_encoder import VisionEncoder
+from goldfish_cli.training.minnow.encoder import pretrain_encoder
+from goldfish_cli.training.minnow.language_model import pretrain_language_model
+from goldfish_cli.training.minnow.tokenizer import train_tokenizer
+
+IMAGE_SIZE, PATCH_SIZE = 128, 16
+GRID = IMAGE_SIZE // PATCH_SIZE
+POOLING_SIZE = 16
+"""Two rows of patches become one token: the language model is too small for 16 tokens a frame."""
+TOKENS_PER_FRAME = GRID * GRID // POOLING_SIZE
+NUM_FRAMES = 24
+VISION_WIDTH, VISION_LAYERS = 128, 4
+TEXT_WIDTH, TEXT_LAYERS = 192, 5
+HEAD_WIDTH = 32
+ENCODER_STEPS, LANGUAGE_STEPS = 12_000, 4_000
+TRAINING_CLIPS, TRAINING_IMAGES, QUESTIONS = 2_400, 4_000, 12
+TRAINING_HEIGHTS = (112, 256)
+SEED = 1
+
+log = logging.getLogger(__name__)
+
+
+def make_tokenizer(work: Path) -> None:
+    """Learn the tokenizer."""
+    train_tokenizer(SEED).save_pretrained(work / "tokenizer")
+
+
+def make_encoder(work: Path) -> None:
+    """Pre-train the vision encoder on single frames."""
+    torch.manual_seed(SEED)
+    encoder = VisionEncoder(vision_config())
+    for parameter in encoder.parameters():
+        if parameter.ndim in (2, 4):  # linear layers, and the patches' filters
+            nn.init.xavier_uniform_(parameter.data.flatten(1))
+    nn.init.normal_(encoder.embeddings.position_embedding, std=0.1)
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    pretrain_encoder(
+        encoder,
+        seed=SEED,
+        steps=ENCODER_STEPS,
+        size=IMAGE_SIZE,
+        patch=PATCH_SIZE,
+        width=VISION_WIDTH,
+        group=POOLING_SIZE,
+        mean=mean,
+        std=std,
+        report=_logger(work / "encoder.jsonl"),
+    )
+    torch.save(encoder.state_dict(), work / "encoder.pt")
+
+
+def make_language_model(work: Path) -> None:
+    """Pre-train the language model on storyboards."""
+    torch.manual_seed(SEED)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(work / "tokenizer")
+    model = LlamaForCausalLM(text_config(tokenizer))
+    pretrain_language_model(
+        model,
+        tokenizer,
+        seed=SEED,
+        steps=LANGUAGE_STEPS,
+        num_frames=NUM_FRAMES,
+        tokens_per_frame=TOKENS_PER_FRAME,
+        grid=GRID,
+        report=_logger(work / "language_model.jsonl"),
+    )
+    torch.save(model.state_dict(), work / "language_model.pt")
+
+
+def make_base(work: Path) -> None:
+    """Join both with a fresh projector, as EVA-CLIP and Llama-2-Chat are joined before stage 1."""
+    torch.manual_seed(SEED)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(work / "tokenizer")
+    encoder = VisionEncoder(vision_config())
+    encoder.load_state_dict(torch.load(work / "encoder.pt", weights_only=True))
+    language_model = LlamaForCausalLM(text_config(tokenizer))
+    language_model.load_state_dict(torch.load(work / "language_model.pt", weights_only=True))
+    config = GoldfishConfig(
+        vision_config=vision_config(),
+        text_config=text_config(tokenizer),
+        pooling="concat",
+        pooling_size=POOLING_SIZE,
+        image_token_id=tokenizer.convert_tokens_to_ids("<ImageHere>"),
+        num_frames=NUM_FRAMES,
+    )
+    model = GoldfishForConditionalGeneration.from_parts(
+        config, vision_encoder=encoder, language_model=language_model
+    )
+    model.save_pretrained(work / "base")
+    tokenizer.save_pretrained(work / "base")
+
+
+def make_data(work: Path) -> None:
+    """Draw the clips, pictures and questions of the three stages."""
+    low, high = TRAINING_HEIGHTS
+    _goldfish(
+        *f"prep shapes --out {work / 'train'} --split train --seed {SEED}".split(),
+        *f"--clips {TRAINING_CLIPS} --images {TRAINING_IMAGES} --questions {QUESTIONS}".split(),
+        *f"--min-height {low} --max-height {high}".split(),
+    )
+
+
+def make_stages(work: Path) -> None:
+    """Train stages 1, 2 and 3 with the same command that trains any other model."""
+    data = work / "train"
+    _goldfish(
+        *f"train all --recipe minnow --from {work / 'base'} --out {work / 'runs'}".split(),
+        *f"--data {data / 'images'} --data {data / 'captions.json'}".split(),
+        *f"--data {data / 'instructions.json'} --videos {data / 'videos'}".split(),
+        *f"--features {work / 'features'} --profile tiny --seed {SEED} --resume".split(),
+    )
+
+
+def make_asset(work: Path, folder: Path) -> None:
+    """Merge the adapter into the weights and put the result where the package looks for it."""
+    last = work / "runs" / "stage3_video_instruct_final"
+    _goldfish("model", "merge", str(last), str(folder), "--dtype", "bfloat16", "--force")
+
+
+STEPS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "tokenizer": (make_tokenizer, "tokenizer"),
+    "encoder": (make_encoder, "encoder.pt"),
+    "language-model": (make_language_model, "language_model.pt"),
+    "data": (make_data, "train/timeline.jsonl"),
+    "base": (make_base, "base/tokenizer.json"),
+    "stages": (make_stages, "runs/stage3_video_instruct_final/README.md"),
+}
+"""Each step by name: what does it, and the file that shows it is done."""
+
+
+def vision_config() -> Blip2VisionConfig:
+    """The encoder's shape: EVA-CLIP ViT-g/14 in small."""
+    return Blip2VisionConfig(
+        hidden_size=VISION_WIDTH,
+        intermediate_size=4 * VISION_WIDTH,
+        num_hidden_layers=VISION_LAYERS,
+        num_attention_heads=VISION_WIDTH // HEAD_WIDTH,
+        image_size=IMAGE_SIZE,
+        patch_size=PATCH_SIZE,
+        hidden_act="gelu",
+        layer_norm_eps=1e-6,
+        qkv_bias=True,
+        initializer_range=0.02,
+        attn_implementation="eager",  # twice as fast as SDPA's backward pass on a CPU
+    )
+
+
+def text_config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
+    """The language model's shape: Llama-2 in small."""
+    return LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=TEXT_WIDTH,
+        intermediate_size=TEXT_WIDTH * 8 // 3,
+        num_hidden_layers=TEXT_LAYERS,
+        num_attention_heads=TEXT_WIDTH // HEAD_WIDTH,
+        max_position_embeddings=4096,
+        tie_word_embeddings=True,
+        rms_norm_eps=1e-5,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        attn_implementation="eager",
+    )
+
+
+def _logger(path: Path) -> Callable[[dict[str, float]], None]:
+    """Write each report as a line of JSON, and say it."""
+    path.unlink(missing_ok=True)
+
+    def report(values: dict[str, float]) -> None:
+        line = json.dumps({key: round(value, 5) for key, value in values.items()})
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        log.info("%s %s", path.stem, line)
+
+    return report
+
+
+def _goldfish(*arguments: str) -> None:
+    """Run the command line as a user would."""
+    log.info("goldfish %s", " ".join(arguments))
+    subprocess.run([sys.executable, "-m", "goldfish_cli.cli", *arguments], check=True)
