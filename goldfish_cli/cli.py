@@ -12,10 +12,11 @@ import typer
 from typer.core import TyperGroup
 
 from goldfish_cli import __version__
-from goldfish_cli.commands import ask, doctor, model, profile
+from goldfish_cli.commands import ask, doctor, model, prep, profile, train
 from goldfish_cli.commands.output import report_error
 from goldfish_cli.errors import GoldfishError, OutOfMemoryError
 
+_ORDER = ("ask", "prep", "train", "profile", "model", "doctor")
 _BUG = 1
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141  # what a shell reports of a process that SIGPIPE ended
@@ -23,6 +24,10 @@ _BROKEN_PIPE = 141  # what a shell reports of a process that SIGPIPE ended
 
 class GoldfishGroup(TyperGroup):
     """A group of commands that explains failures in one line instead of a traceback."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # see invoke
+        """Name the commands in the order in which a user meets them."""
+        return sorted(self.commands, key=_ORDER.index)
 
     def main(
         self,
@@ -142,6 +147,8 @@ def goldfish(
 
 
 app.command()(ask.ask)
+app.add_typer(prep.app, name="prep")
+app.command()(train.train)
 app.add_typer(profile.app, name="profile")
 app.add_typer(model.app, name="model")
 app.command()(doctor.doctor)

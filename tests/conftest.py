@@ -8,7 +8,15 @@ import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: threads fight on a shared machine
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # HF_HUB_OFFLINE=0 pytest -m network
-for variable in ("GOLDFISH_PROFILE", "GOLDFISH_MODEL", "GOLDFISH_DEBUG"):
+os.environ |= {"NO_COLOR": "1", "COLUMNS": "100", "TERMINAL_WIDTH": "100"}
+for variable in (
+    "GOLDFISH_PROFILE",
+    "GOLDFISH_MODEL",
+    "GOLDFISH_DEBUG",
+    "FORCE_COLOR",
+    "PY_COLORS",
+    "GITHUB_ACTIONS",  # makes Typer colour its help
+):
     os.environ.pop(variable, None)
 
 REPOSITORY = Path(__file__).parent.parent

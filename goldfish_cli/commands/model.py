@@ -10,7 +10,10 @@ from goldfish_cli.commands import options
 from goldfish_cli.commands.output import note, show, show_json
 from goldfish_cli.errors import ModelError, UsageError
 
-app = typer.Typer(help="Describe, import, export and merge models.", no_args_is_help=True)
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Describe, import, export and merge models.\n\nExample: goldfish model info minnow",
+)
 
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 Checkpoint = Annotated[

@@ -11,7 +11,10 @@ from goldfish_cli.commands.output import note, show, show_json, table
 if TYPE_CHECKING:
     from goldfish_cli.model.memory import MemoryPlan
 
-app = typer.Typer(help="Show memory budgets and what fits them.", no_args_is_help=True)
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Show memory budgets and what fits them.\n\nExample: goldfish profile plan 24gb --stage 3",
+)
 
 ProfileArgument = Annotated[
     str | None,
@@ -71,7 +74,9 @@ def show_profile(
         show_json(chosen)
         return
     for field, value in chosen.model_dump(mode="json").items():
-        show(f"{field}: {json.dumps(value)}")  # JSON's null and true are YAML's too
+        show(
+            f"{field}: {json.dumps(value, ensure_ascii=False)}"
+        )  # JSON's null and true are YAML's too
         show(f"    {field_help()[field]}")
 
 
@@ -89,6 +94,7 @@ def plan_profile(
     model: options.ModelName = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
+    offline: options.Offline = False,
 ) -> None:
     """Estimate what a model takes under a profile, before any weight is loaded.
 
@@ -106,10 +112,10 @@ def plan_profile(
     if options.is_default_model(model):
         config, planned = GoldfishConfig(), "ViT-g/14 and Llama-2-7B"
     else:
-        from goldfish_cli.model.describe import native_config
+        from goldfish_cli.model.loader import load_config
 
         planned = options.model_name(model)
-        config = native_config(planned)
+        config = load_config(planned, offline=offline)
     planner = MemoryPlanner(config, stored_features=stored_features)
     plan = planner.plan(chosen, stage)
     work = "asking" if stage == "ask" else f"training stage {stage}"

@@ -60,23 +60,15 @@ def describe_model(name: str, *, offline: bool = False) -> ModelDescription:
     return _describe_transformers(name, path, offline=offline)
 
 
-def native_config(name: str) -> GoldfishConfig:
-    """Read the configuration of ``minnow`` or a Goldfish folder.
-
-    Raises:
-        ModelError: If it is neither.
-    """
-    path = _path(name)
-    if not is_goldfish(path):
-        raise ModelError(
-            f"{name} is not minnow or a Goldfish folder: its sizes are not known beforehand.",
-            hint="A .pth becomes such a folder with: goldfish model import FILE.pth FOLDER",
-        )
-    return GoldfishConfig.from_pretrained(path)
-
-
 def _path(name: str) -> Path:
-    return MINNOW_FOLDER if name == MINNOW else Path(name).expanduser()
+    if name != MINNOW:
+        return Path(name).expanduser()
+    if not is_goldfish(MINNOW_FOLDER):
+        raise ModelError(
+            f"The bundled model is missing from {MINNOW_FOLDER}.",
+            hint="Install Goldfish again, or make the model with: make minnow",
+        )
+    return MINNOW_FOLDER
 
 
 def _describe_goldfish(name: str, path: Path) -> ModelDescription:
