@@ -1,0 +1,109 @@
+"""The feature store: whole or absent, found again by content, read without copying."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from goldfish_cli.data.features import FeatureRecord, FeatureStore, HashBook, feature_key
+from goldfish_cli.errors import InputError
+
+
+def features(seed=0):
+    return torch.randn(3, 4, 8, generator=torch.Generator().manual_seed(seed))
+
+
+RECORD = FeatureRecord((0.5, 1.5, 2.5), 0.25, ((0.0, 1.0, "día"),))
+
+
+def test_what_was_stored_is_read_back_by_another_store(tmp_path):
+    with FeatureStore(tmp_path, dtype="float32") as store:
+        store.add("a", features(1), RECORD)
+        store.add("b", features(2), FeatureRecord((0.0,)))
+    again = FeatureStore(tmp_path, dtype="float32")
+    assert len(again) == 2
+    assert torch.equal(again.features("a"), features(1))
+    assert again.record("a") == RECORD
+
+
+def test_half_precision_is_the_default_and_close(tmp_path):
+    with FeatureStore(tmp_path) as store:
+        store.add("a", features(), RECORD)
+    stored = FeatureStore(tmp_path).features("a")
+    assert stored.dtype == torch.float16
+    torch.testing.assert_close(stored.float(), features(), atol=2e-3, rtol=1e-3)
+
+
+def test_records_of_another_precision_are_not_taken(tmp_path):
+    with FeatureStore(tmp_path) as store:
+        store.add("a", features(), RECORD)
+    assert "a" not in FeatureStore(tmp_path, dtype="float32")
+
+
+def test_records_can_be_read_before_they_are_written(tmp_path):
+    store = FeatureStore(tmp_path, dtype="float32")
+    store.add("a", features(), RECORD)
+    assert "a" in store
+    assert torch.equal(store.features("a"), features())
+    assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_shards_are_written_as_they_fill_so_that_a_kill_costs_little(tmp_path):
+    store = FeatureStore(tmp_path, shard_bytes=features().numel() * 2 * 2)
+    for number in range(5):
+        store.add(str(number), features(number), RECORD)
+    assert len(FeatureStore(tmp_path)) == 4
+
+
+def test_a_shard_that_was_not_finished_is_ignored(tmp_path):
+    (tmp_path / "abc.partial").write_bytes(b"half a shard")
+    assert len(FeatureStore(tmp_path)) == 0
+
+
+def test_a_damaged_shard_is_named(tmp_path):
+    (tmp_path / "abc.safetensors").write_bytes(b"half a shard")
+    with pytest.raises(InputError, match=r"abc\.safetensors"):
+        FeatureStore(tmp_path)
+
+
+def test_two_writers_of_one_store_do_not_harm_each_other(tmp_path):
+    one, two = FeatureStore(tmp_path), FeatureStore(tmp_path)
+    one.add("a", features(1), RECORD)
+    two.add("a", features(1), RECORD)
+    two.add("b", features(2), RECORD)
+    one.flush()
+    two.flush()
+    assert len(FeatureStore(tmp_path)) == 2
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
+    store = FeatureStore(tmp_path / "store")
+    store.add("a", features(), RECORD)
+    (tmp_path / "store").rmdir()
+    with pytest.raises(InputError, match="cannot be written"):
+        store.flush()
+
+
+@given(st.lists(st.tuples(st.text(), st.text(), st.text()), min_size=2, max_size=2, unique=True))
+def test_keys_differ_when_anything_that_made_them_differs(parts):
+    assert feature_key(*parts[0]) != feature_key(*parts[1]) or "\0" in "".join(map("".join, parts))
+
+
+def test_hashes_are_remembered_until_the_file_changes(tmp_path):
+    media = tmp_path / "clip.mp4"
+    media.write_bytes(b"one")
+    book = HashBook(tmp_path / "hashes.jsonl")
+    assert book.get(media) is None
+    book.note(media, "h1")
+    assert HashBook(tmp_path / "hashes.jsonl").get(media) == "h1"
+    media.write_bytes(b"other")
+    assert HashBook(tmp_path / "hashes.jsonl").get(media) is None
+
+
+def test_a_line_cut_off_by_a_kill_does_no_harm(tmp_path):
+    media = tmp_path / "clip.mp4"
+    media.write_bytes(b"one")
+    HashBook(tmp_path / "hashes.jsonl").note(media, "h1")
+    with (tmp_path / "hashes.jsonl").open("a") as file:
+        file.write('["/some/path", 3')
+    assert HashBook(tmp_path / "hashes.jsonl").get(media) == "h1"
