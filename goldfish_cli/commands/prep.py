@@ -48,10 +48,10 @@ def shapes(
     """
     from goldfish_cli.errors import UsageError
 
-    if min_height > max_height:
+    if -(-min_height // 16) > max_height // 16:
         raise UsageError(
-            f"--min-height {min_height} is more than --max-height {max_height}.",
-            hint="Swap the two.",
+            f"No multiple of 16 lies from --min-height {min_height} to --max-height {max_height}.",
+            hint="Videos are drawn in heights of 112, 128, 144 ... pixels.",
         )
 
     from goldfish_cli.data.shapes.writer import ShapesPlan, num_shards, write_shapes

@@ -16,6 +16,8 @@ CODECS = {"libx264": 0.6, "mpeg4": 0.2, "libx265": 0.1, "libvpx-vp9": 0.1}
 """Encoders and how often each is used; all of them fit an mp4."""
 
 
+BLOCK = 16
+"""Sizes are multiples of it: what codecs work in. (x264 still varies a few bytes between runs.)"""
 _SUBTITLE_STYLE = (
     b"[Script Info]\r\nScriptType: v4.00+\r\n\r\n"
     b"[V4+ Styles]\r\nFormat: Name, Fontname, Fontsize\r\n"
@@ -45,12 +47,12 @@ class VideoFormat:
 def sample_format(
     rng: np.random.Generator, clip: Clip, *, min_height: int, max_height: int
 ) -> VideoFormat:
-    """Draw a size, rate and codec."""
-    height = int(rng.integers(min_height, max_height + 1)) // 2 * 2
+    """Draw a size, rate and codec; a multiple of ``BLOCK`` must lie within the heights."""
+    height = BLOCK * int(rng.integers(-(-min_height // BLOCK), max_height // BLOCK + 1))
     codec = str(rng.choice(list(CODECS), p=list(CODECS.values())))
     coarse = {"libx264": (16, 36), "libx265": (16, 34), "libvpx-vp9": (20, 48), "mpeg4": (2, 14)}
     return VideoFormat(
-        width=round(height * clip.aspect / 2) * 2,
+        width=BLOCK * round(height * clip.aspect / BLOCK),
         height=height,
         fps=int(rng.choice(list(RATES), p=list(RATES.values()))),
         codec=codec,
@@ -66,7 +68,7 @@ def encode_clip(path: Path, painter: Painter, form: VideoFormat) -> None:
         stream = container.add_stream(form.codec, rate=form.fps, options=_options(form))
         stream.width, stream.height, stream.pix_fmt = form.width, form.height, "yuv420p"
         stream.gop_size = form.keyframe_every
-        stream.thread_count = 1  # the same bytes on every machine
+        stream.thread_count = 1  # clips are drawn side by side already
         texts = container.add_stream("mov_text") if form.embedded_subtitles else None
         if texts:
             texts.codec_context.subtitle_header = _SUBTITLE_STYLE

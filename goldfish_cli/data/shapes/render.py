@@ -207,7 +207,7 @@ class Painter:
     def _mask(
         self, shape: str, state: State, tilt: float, *, scale: int
     ) -> tuple[tuple[slice, slice], Image.Image]:
-        """The part of the frame an object covers, and its silhouette there, ``scale`` times larger."""
+        """The part of the frame an object covers, and its silhouette, ``scale`` times larger."""
         cos, sin = math.cos(tilt), math.sin(tilt)
         points = _outline(shape, self.look) @ np.array([[cos, sin], [-sin, cos]]) * state.size
         xs = (state.x + points[:, 0] / self.clip.aspect) * self.width

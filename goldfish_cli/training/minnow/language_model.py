@@ -173,7 +173,7 @@ def patch_maps(clip: Clip, times: list[float], grid: int, rng: np.random.Generat
             maps[frame, ..., kind] += seen & ~mistaken
             maps[frame, ..., other] += seen & mistaken
     maps *= rng.uniform(0.75, 1.1, (len(times), grid, grid, 1)).astype(np.float32)
-    spread = float(rng.uniform(0.0, 0.06))
+    spread = float(rng.uniform(0.0, 0.01))  # more would drown the few patches that matter
     maps += spread * rng.standard_normal(maps.shape, dtype=np.float32)
     return torch.from_numpy(maps.reshape(len(times), grid * grid, KINDS))
 
