@@ -1,5 +1,6 @@
 """``goldfish model``: what a model is made of, and its ways in and out of other formats."""
 
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -182,9 +183,12 @@ def merge(
     loaded = _load(checkpoint, vision_encoder, language_model, offline=offline)
 
     import torch
+    from transformers.utils import logging
 
     from goldfish_cli.model.checkpoint import export_merged
 
+    if quiet or as_json or not sys.stderr.isatty():
+        logging.disable_progress_bar()
     wanted = None if dtype == "auto" else getattr(torch, dtype)
     export_merged(loaded.model, folder, loaded.tokenizer, dtype=wanted)
     _report(folder, started, as_json=as_json, quiet=quiet)
