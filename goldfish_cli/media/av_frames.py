@@ -16,11 +16,11 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from goldfish_cli.errors import VideoError
 from goldfish_cli.media.av_open import (
     Threading,
     can_seek,
     choose_stream,
+    no_picture,
     open_container,
     set_threads,
 )
@@ -88,10 +88,7 @@ class FrameReader:
                     self._approach(target)
                 self._walk(target)
             if self._current is None:
-                raise VideoError(
-                    f"Not one picture of {self.path.name} can be decoded.",
-                    hint="The file may be damaged, or its codec unknown to this build of FFmpeg.",
-                )
+                raise no_picture(self.path)
             yield self._current
 
     def keyframes_at(self, times: Sequence[float]) -> Iterator[VideoFrame]:

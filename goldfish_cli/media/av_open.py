@@ -12,6 +12,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from goldfish_cli.errors import VideoError
+from goldfish_cli.media.engine import DecodeError
 from goldfish_cli.media.time_limit import TimeLimit
 
 Threading = Literal["SLICE", "AUTO"]
@@ -58,10 +59,10 @@ def open_container(path: Path, limit: TimeLimit) -> Iterator[av.container.InputC
         container.close()
 
 
-def unreadable(path: Path, error: Exception) -> VideoError:
+def unreadable(path: Path, error: Exception) -> DecodeError:
     """The error for a file that is not understood."""
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return VideoError(
+    return DecodeError(
         f"{path.name} cannot be read as a video: {reason.strip().rstrip('.').lower()}.",
         hint="It may be damaged, incomplete or of another type; try whether a player opens it.",
     )
@@ -70,6 +71,14 @@ def unreadable(path: Path, error: Exception) -> VideoError:
 def can_seek(container: av.container.InputContainer) -> bool:
     """Whether a seek finds the same pictures at the same times as reading in order does."""
     return not ONLY_IN_ORDER & set(container.format.name.split(","))
+
+
+def no_picture(path: Path) -> DecodeError:
+    """The error for a film of which not one picture comes out."""
+    return DecodeError(
+        f"Not one picture of {path.name} can be decoded.",
+        hint="The file may be damaged, or its codec unknown to this build of FFmpeg.",
+    )
 
 
 def film_streams(container: av.container.InputContainer) -> list[VideoStream]:

@@ -16,8 +16,7 @@ import av.error
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from goldfish_cli.errors import VideoError
-from goldfish_cli.media.av_open import can_seek, choose_stream, open_container
+from goldfish_cli.media.av_open import can_seek, choose_stream, no_picture, open_container
 from goldfish_cli.media.time_limit import TimeLimit
 
 HEAD_PACKETS = 60  # read to see the frame rate and whether it varies
@@ -75,8 +74,8 @@ def read_timeline(
     step = _usual_step(head.times) or _stated_step(stream, unit) or 1
     stated_end = _stated_end(container, stream, begin, unit)
     seen = (
-        (head if head.whole else None)
-        or _from_index(stream, path, first_shown=begin)
+        _from_index(stream, path, first_shown=begin)
+        or (head if head.whole else None)
         or _from_tail(container, stream, stated_end, unit, limit)
         or _from_all(path, limit)
     )
@@ -125,10 +124,7 @@ def _read_head(
     except av.error.FFmpegError:
         limit.check()  # a file cut off so early shows what it shows
     if first is None:
-        raise VideoError(
-            f"Not one picture of {path.name} can be decoded.",
-            hint="The file may be damaged, or its codec unknown to this build of FFmpeg.",
-        )
+        raise no_picture(path)
     if not whole and passed is not None:
         # Pictures shown later than this may still have others before them.
         times = [time for time in times if time <= passed]

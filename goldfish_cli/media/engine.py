@@ -4,12 +4,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from goldfish_cli.errors import VideoError
 from goldfish_cli.media.time_limit import TimeLimit
 from goldfish_cli.media.video_info import Frame, VideoInfo
 
 
+class DecodeError(VideoError):
+    """This engine cannot make sense of the file; another may."""
+
+
 class Engine(Protocol):
-    """The narrow interface over all decoders. Every method raises ``VideoError`` on bad files."""
+    """The narrow interface over all decoders.
+
+    Every method raises ``VideoError`` on bad files: ``DecodeError`` where another engine is worth a
+    try.
+    """
 
     @property
     def name(self) -> str:

@@ -13,10 +13,12 @@ FloatArray = npt.NDArray[np.float64]
 
 LOOKS_A_SECOND = 6.0
 SMALL = (64, 36)  # width, height: enough to tell shots apart
-BINS = 8  # of the histogram of each colour
+BINS = 32  # of the histogram of each colour
+FAR_APART = 0.25  # a mean shift of colours by this part of their range counts as wholly different
+FAINT = 2.0  # edges of so few levels are noise
 MIN_SHOT_SECONDS = 0.6
-CUT_AT_LEAST = 0.25  # a change below this is movement, however still the film is otherwise
-TIMES_THE_USUAL = 3.0  # a cut stands out from the changes around it
+CUT_AT_LEAST = 0.35  # a change below this is movement, however still the film is otherwise
+TIMES_THE_USUAL = 2.5  # a cut stands out from the changes around it
 NEIGHBOURS = 8  # looks on either side that say what is usual
 
 
@@ -42,23 +44,24 @@ def find_cuts(times: Sequence[float], changes: Sequence[float]) -> list[float]:
 
 
 def describe(image: Image) -> tuple[FloatArray, FloatArray]:
-    """Colour histogram and strength of edges, by which pictures are compared."""
+    """Cumulative colour histograms ``(3, BINS)`` and edges, by which pictures are compared."""
     values = image.reshape(-1, 3) // (256 // BINS)
-    histogram = np.concatenate(
-        [np.bincount(values[:, colour], minlength=BINS) for colour in range(3)]
-    )
+    counts = [np.bincount(values[:, colour], minlength=BINS) for colour in range(3)]
     grey = image.mean(axis=2)
     edges = np.abs(np.diff(grey, axis=1))[:-1] + np.abs(np.diff(grey, axis=0))[:, :-1]
-    return histogram / len(values), edges
+    return np.cumsum(counts, axis=1) / len(values), edges
 
 
 def change_between(
     before: tuple[FloatArray, FloatArray], after: tuple[FloatArray, FloatArray]
 ) -> float:
-    """How much two pictures differ, 0 to 1: half by their colours, half by where edges lie."""
-    colours = np.abs(before[0] - after[0]).sum() / 6  # three histograms, each differing by up to 2
-    strength = np.maximum(before[1], after[1]).sum()
-    edges = np.abs(before[1] - after[1]).sum() / strength if strength > 0 else 0.0
+    """How much two pictures differ, 0 to 1: half by their colours, half by where edges lie.
+
+    Cumulative histograms differ by how far colours moved, so a slow change of light stays small.
+    """
+    colours = min(1.0, np.abs(before[0] - after[0]).mean() / FAR_APART)
+    strength = np.maximum(np.maximum(before[1], after[1]), FAINT).sum()
+    edges = np.abs(before[1] - after[1]).sum() / strength
     return float((colours + edges) / 2)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from goldfish_cli.errors import VideoError
-from goldfish_cli.media.engine import Engine
+from goldfish_cli.media.engine import DecodeError, Engine
 from goldfish_cli.media.engine_av import AvEngine
 from goldfish_cli.media.engine_decord import DecordEngine
 from goldfish_cli.media.identity import media_hash
@@ -213,7 +213,7 @@ def _with_engines(
     first, *others = _engines(path, decoder)
     try:
         return work(first)
-    except VideoError as error:
+    except DecodeError as error:
         for engine in others:
             limit.check()
             try:

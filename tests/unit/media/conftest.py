@@ -36,7 +36,7 @@ class MakeClock(Protocol):
 
 def clock_picture(number: int, size: tuple[int, int]) -> np.ndarray:
     width, height = size
-    image = np.full((height, width, 3), STEP * number, dtype=np.uint8)
+    image = np.full((height, width, 3), STEP * number % 256, dtype=np.uint8)
     image[: height // 4, : width // 4] = 255
     return image
 

@@ -1,4 +1,4 @@
-"""What every engine must do: the same tests over PyAV and decord, on videos that tell their time."""
+"""What every engine must do: the same tests over PyAV and decord, on videos that tell time."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from goldfish_cli.errors import VideoError
+from goldfish_cli.media import engine_av
+from goldfish_cli.media.engine import DecodeError
 from goldfish_cli.media.video import Decoder, iter_frames, media_hash, probe, read_frames
 
 ENGINES = pytest.mark.parametrize("decoder", ["av", "decord"])
@@ -216,9 +218,7 @@ def test_where_pyav_fails_decord_is_tried_and_its_use_is_noted(
     clock: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(self: object, *args: object, **kwargs: object) -> None:
-        raise VideoError("PyAV has a bad day.")
-
-    from goldfish_cli.media import engine_av
+        raise DecodeError("PyAV has a bad day.")
 
     # No file is known that decord reads and PyAV does not, so PyAV is made to refuse this one.
     monkeypatch.setattr(engine_av.AvEngine, "probe", refuse)
