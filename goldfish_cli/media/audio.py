@@ -6,6 +6,7 @@ An hour as one array would be 230 MB, and its spectrogram 1.4 GB more; chunks ke
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,19 +61,23 @@ def identify_audio(path: Path, *, timeout_s: float = 600.0) -> AudioIdentity:
     """
     limit = TimeLimit(timeout_s, path)
     first: float | None = None
+    expected = -math.inf
     with open_container(path, limit) as container:
         stream = _choose_stream(container, path)
         context = stream.codec_context
         spec = (context.codec.canonical_name, context.sample_rate, context.layout.name)
-        digest = hashlib.sha256(repr(spec).encode() + (context.extradata or b""))
+        digest = hashlib.sha256(repr(spec).encode())
         try:
             for packet in container.demux(stream):
                 limit.check()
-                if packet.pts is not None and packet.time_base is not None and packet.size:
-                    time = float(packet.pts * packet.time_base)
-                    first = time if first is None else first
-                    digest.update(b"%.2f" % (time - first))  # containers round time differently
-                    digest.update(memoryview(packet))
+                if packet.pts is None or packet.time_base is None or not packet.size:
+                    continue
+                time = float(packet.pts * packet.time_base)
+                first = time if first is None else first
+                if abs(time - expected) > MAX_GAP_S:  # only gaps: containers round time differently
+                    digest.update(b"from %.1f s" % (time - first))
+                expected = time + float((packet.duration or 0) * packet.time_base)
+                digest.update(memoryview(packet))
         except av.error.FFmpegError:
             digest.update(b"cut short")
     if first is None:

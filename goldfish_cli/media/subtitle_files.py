@@ -28,8 +28,8 @@ _TIME = r"(-?)(?:(\d{1,6}):)?(\d{1,3}):(\d{1,3})(?:[.,:](\d{1,9}))?"
 _TIMING_LINE = re.compile(rf"\s*{_TIME}\s*-{{1,3}}>\s*{_TIME}(?:\s|$)")
 _BROKEN_TIMING_LINE = re.compile(r"(?:[-+\d:.,\s]|nan|inf)*-->", re.IGNORECASE)
 _CUE_NUMBER = re.compile(r"\s*\d+\s*")
-_ASS_TIME = r"\s*-?\d{1,2}:\d{1,2}:\d{1,2}(?:[.,]\d{1,3})?\s*"
-_ASS_DIALOGUE = re.compile(rf"^\s*Dialogue:[^,\n]*,{_ASS_TIME},{_ASS_TIME},", re.MULTILINE)
+_ASS_TIME = r"[ \t]*-?\d{1,2}:\d{1,2}:\d{1,2}(?:[.,]\d{1,3})?[ \t]*"
+_ASS_DIALOGUE = re.compile(rf"^[ \t]*Dialogue:[^,\n]*,{_ASS_TIME},{_ASS_TIME},", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,11 @@ def find_subtitles(
     if choice == "none":
         return Subtitles()
     if choice == "whisper":
+        if not info.audio:
+            raise SubtitleError(
+                f"{video.name} has no sound, so there is no speech to transcribe.",
+                hint="Ask without: --subtitles none",
+            )
         # Whisper costs two CPU seconds to import, which every other choice would pay for nothing.
         from goldfish_cli.media.speech import transcribe
 

@@ -83,13 +83,16 @@ def load_whisper(weights: WhisperWeights, *, device: str, offline: bool) -> Whis
             raise _missing(weights, "and nothing is fetched offline")
         _download(weights, weights.url)
     try:
-        # Of a path, load_model reads a dict of sizes and tensors with torch's weights_only.
-        model = whisper.load_model(str(weights.path), device=_resolve(device))
+        # A model begins with random weights; the caller's random numbers stay as they are.
+        with torch.random.fork_rng(devices=[]):
+            # Of a path, load_model reads a dict of sizes and tensors with torch's weights_only.
+            model = whisper.load_model(str(weights.path), device=_resolve(device))
     except (
         RuntimeError, pickle.UnpicklingError, KeyError, TypeError, ValueError, EOFError, OSError,
     ) as error:  # fmt: skip
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ModelError(
-            f"{weights.path} is not a Whisper checkpoint: {str(error).splitlines()[0]}",
+            f"{weights.path} is not a Whisper checkpoint: {reason}",
             hint="A .pt file as openai-whisper publishes it holds dims and model_state_dict.",
         ) from error
     if model.dims.n_mels not in (80, 128) or model.dims.n_audio_ctx != 1500:
