@@ -1,0 +1,132 @@
+"""``goldfish train``: its output, its exit codes, and what it says before it starts."""
+
+import json
+import shutil
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pytest
+
+_TINY = Path(__file__).parents[1] / "unit" / "training" / "conftest.py"
+_spec = spec_from_file_location("tiny_training", _TINY)
+assert _spec and _spec.loader
+_tiny = module_from_spec(_spec)
+_spec.loader.exec_module(_tiny)
+tokenizer, config, base, data = _tiny.tokenizer, _tiny.config, _tiny.base, _tiny.data
+
+SHORT = [
+    word
+    for stage in (1, 2, 3)
+    for change in ("max_steps=2", "batch_size=2", "validation=0", "warmup_steps=1", "log_steps=1")
+    for word in ("--set", f"stage{stage}.{change}")
+]
+
+
+@pytest.fixture
+def train(goldfish, base, data, tmp_path):
+    """Run ``goldfish train`` on the tiny data, into a folder of the test's own."""
+
+    def run(stage, *words, files=("images.tar", "captions.json", "instructions.json"), start=base):
+        sources = [word for name in files for word in ("--data", data / name)]
+        origin = ["--from", start] if start else []
+        return goldfish(
+            *("train", stage, *sources, "--videos", data / "videos", *origin),
+            *("--out", tmp_path / "runs", "--profile", "tiny", *SHORT, *words),
+        )
+
+    return run
+
+
+def lines(result):
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_all_stages_run_in_order_and_are_not_run_again(train, tmp_path):
+    result = train("all", "--json", "--features", tmp_path / "store")
+    assert result.exit_code == 0, result.stderr
+    found = lines(result)
+    steps = [(line["stage"], line["step"]) for line in found if "step" in line]
+    assert steps == [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2)]
+    assert list(found[0]) == ["stage", "step", "loss", "lr", "tokens", "seconds", "memory"]
+    folders = [Path(line["checkpoint"]).name for line in found if "checkpoint" in line]
+    assert folders == ["stage1_image_align", "stage2_video_pretrain", "stage3_video_instruct_final"]
+    assert "checkpoint" in found[-1]
+    again = train("all", "--json", "--features", tmp_path / "store")
+    assert [list(line) for line in lines(again)] == [["stage", "checkpoint"]] * 3
+
+
+def test_a_pipe_gets_the_checkpoint_alone_and_the_log_goes_to_stderr(train, tmp_path):
+    result = train("1", files=["images.tar"])
+    assert result.stdout == f"{tmp_path / 'runs' / 'stage1_image_align'}\n"
+    assert "stage 1  step 2/2  loss" in result.stderr
+    shutil.rmtree(tmp_path / "runs")
+    assert train("1", "--quiet", files=["images.tar"]).stderr == ""
+
+
+def test_a_dry_run_needs_no_weights_and_writes_nothing(train, base, tmp_path):
+    copy = tmp_path / "base"
+    shutil.copytree(base, copy)
+    for weights in copy.glob("*.safetensors"):
+        weights.unlink()
+    result = train("all", "--dry-run", "--json", start=copy)
+    assert result.exit_code == 0, result.stderr
+    plans = lines(result)
+    assert [plan["stage"] for plan in plans] == [1, 2, 3]
+    assert [plan["samples"] for plan in plans] == [4, 6, 12]
+    assert [plan["steps"] for plan in plans] == [2, 2, 2]
+    projector = 16 * 4 * 32 + 32
+    adapters = 64 * 2 * 2 * (32 + 32)  # rank, layers, q and v, in and out
+    assert [plan["trainable"] for plan in plans] == [projector, projector, projector + adapters]
+    assert plans[0]["total"] == pytest.approx(sum(plans[0]["memory"].values()), abs=0.01)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_work_that_does_not_fit_ends_before_it_begins(train, tmp_path):
+    profile = tmp_path / "small.yaml"
+    profile.write_text("device: cpu\nmemory_gib: 0.01\n")
+    result = train("1", "--dry-run", "--profile", profile, files=["images.tar"])
+    assert result.exit_code == 4
+    assert "fit" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("stage", "words", "code", "message"),
+    [
+        ("1", ["--recipe", "defualt"], 4, "Did you mean default?"),
+        ("1", ["--set", "stage1.lerning_rate=1"], 4, "did you mean learning_rate"),
+        ("1", ["--set", "stage1.batch_size"], 2, "KEY=VALUE"),
+        ("1", ["--data", "none.json"], 3, "none.json"),
+        ("1", ["--data", "a.json:0"], 2, "above 0"),
+        ("1", ["--videos", "nowhere"], 3, "nowhere"),
+        ("4", [], 2, "4"),
+    ],
+)
+def test_a_mistake_is_named_and_has_its_exit_code(train, stage, words, code, message):
+    files = ["captions.json"] if "--videos" in words else ["images.tar"]
+    result = train(stage, *words, files=files)
+    assert result.exit_code == code
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_start_that_is_no_model_is_named(train, tmp_path):
+    result = train("1", files=["images.tar"], start=tmp_path / "nothing")
+    assert result.exit_code == 5
+    assert "nothing" in result.stderr
+
+
+def test_stages_without_data_or_start_are_refused(train):
+    result = train("all", files=["images.tar"])
+    assert result.exit_code == 2
+    assert "no data for stage 2" in result.stderr
+    result = train("2", files=["captions.json"], start=None)
+    assert result.exit_code == 2
+    assert "goldfish train 1" in result.stderr
+
+
+def test_a_finished_stage_is_not_overwritten(train):
+    assert train("1", files=["images.tar"]).exit_code == 0
+    result = train("1", files=["images.tar"])
+    assert result.exit_code == 2
+    assert "finished" in result.stderr
+    assert train("1", "--resume", files=["images.tar"]).exit_code == 0
