@@ -1,3 +1,7 @@
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -135,3 +139,21 @@ def test_a_profile_cannot_be_changed() -> None:
 
 def test_every_setting_is_documented() -> None:
     assert all(field_help().values())
+
+
+def test_an_installed_wheel_finds_the_profiles_that_it_brings(
+    repository: Path, tmp_path: Path
+) -> None:
+    project = (repository / "pyproject.toml").read_text(encoding="utf-8")
+    assert '"profiles" = "goldfish_cli/_profiles"' in project  # laid out so below
+    package = tmp_path / "goldfish_cli"
+    package.mkdir()
+    for name in ("__init__.py", "errors.py", "profiles.py"):
+        shutil.copy(repository / "goldfish_cli" / name, package)
+    shutil.copytree(repository / "profiles", package / "_profiles")
+    code = "from goldfish_cli import profiles as p; print(p.__file__, *p.profile_names())"
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert result.stdout.split() == [str(package / "profiles.py"), *SHIPPED], result.stderr
