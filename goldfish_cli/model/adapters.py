@@ -12,7 +12,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from goldfish_cli.errors import CheckpointError, ModelError
-from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
+from goldfish_cli.model.goldfish import (
+    GoldfishForConditionalGeneration,
+    has_quantized_weights,
+)
 
 REFERENCE_TARGETS = ("q_proj", "v_proj")
 WEIGHTS_FILE = "adapter_model.safetensors"
@@ -60,6 +63,7 @@ def load_lora(model: GoldfishForConditionalGeneration, folder: Path) -> None:
         raise CheckpointError(f"{folder} is not a PEFT adapter.")
     config = LoraConfig.from_pretrained(str(folder))
     config.inference_mode = False
+    config.base_model_name_or_path = model.language_model.name_or_path  # it may have moved
     _wrap(model, config)
     set_lora(model, load_file(file), source=str(folder))
 
@@ -130,7 +134,7 @@ def merge_lora(model: GoldfishForConditionalGeneration) -> None:
         ModelError: If there is no adapter, or the weights are quantized.
     """
     lora_state(model)
-    if getattr(model.language_model.get_base_model(), "is_quantized", False):
+    if has_quantized_weights(model):
         raise ModelError(
             "An adapter cannot be merged into quantized weights without loss.",
             hint="Load the model with quantization: none.",

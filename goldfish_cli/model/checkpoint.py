@@ -28,7 +28,10 @@ from goldfish_cli.model.bases import (
     load_vision_encoder,
 )
 from goldfish_cli.model.config import GoldfishConfig
-from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
+from goldfish_cli.model.goldfish import (
+    GoldfishForConditionalGeneration,
+    has_quantized_weights,
+)
 from goldfish_cli.model.reference_checkpoint import write_trained
 
 PROJECTOR_FILE = "projector.safetensors"
@@ -187,15 +190,15 @@ def export_merged(
     """
     if model.vision_encoder is None:
         raise ModelError("A model without its vision encoder cannot be written whole.")
-    if has_adapter(model):
-        from goldfish_cli.model.adapters import merge_lora  # PEFT costs seconds to import
-
-        merge_lora(model)
-    elif getattr(model.language_model, "is_quantized", False):
+    if has_quantized_weights(model):
         raise ModelError(
             "A quantized model cannot be written whole without loss.",
             hint="Load it with quantization: none.",
         )
+    if has_adapter(model):
+        from goldfish_cli.model.adapters import merge_lora  # PEFT costs seconds to import
+
+        merge_lora(model)
     if dtype is not None:
         model.to(dtype=dtype)  # type: ignore[call-arg]
     with _replacing(folder) as new:

@@ -1,5 +1,6 @@
 """What a Goldfish model is made of: encoder, pooling, language model, and what it was built on."""
 
+from copy import deepcopy
 from typing import Any, Literal
 
 from transformers.configuration_utils import PreTrainedConfig
@@ -58,8 +59,9 @@ class GoldfishConfig(PreTrainedConfig):
         if not isinstance(text_config, PreTrainedConfig):
             fields = dict(text_config or {"model_type": "llama"})
             text_config = CONFIG_MAPPING[fields.get("model_type", "llama")](**fields)
-        self.vision_config = vision_config
-        self.text_config = text_config
+        # copies, as the base class resets fields of its parts that live models depend on
+        self.vision_config = deepcopy(vision_config)
+        self.text_config = deepcopy(text_config)
         self.pooling = pooling
         self.pooling_size = pooling_size
         self.image_token_id = image_token_id

@@ -310,6 +310,12 @@ class GoldfishForConditionalGeneration(PreTrainedModel, GenerationMixin):
         )
 
 
+def has_quantized_weights(model: GoldfishForConditionalGeneration) -> bool:
+    """Tell whether the language model was loaded with int8 or 4-bit weights."""
+    # the library marks the model that from_pretrained returned: the whole one, or its part
+    return any(getattr(part, "is_quantized", False) for part in (model, model.language_model))
+
+
 AutoModelForImageTextToText.register(
     GoldfishConfig, GoldfishForConditionalGeneration, exist_ok=True
 )

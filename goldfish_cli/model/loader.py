@@ -146,12 +146,14 @@ def start_model(
     encoder = load_vision_encoder(places["vision_encoder"], placement, image_size=image_size)
     language_model = load_language_model(places["language_model"], placement)
     tokenizer = load_tokenizer(places["language_model"])
+    text_config = language_model.config.to_dict()
+    text_config.pop("quantization_config", None)  # a matter of the profile, not of the model
     config = GoldfishConfig(
         encoder.config,
-        language_model.config,
+        text_config,
         pooling=profile.pooling or pooling,
         pooling_size=pooling_size,
-        image_token_id=_image_token_id(tokenizer, language_model.config.vocab_size),
+        image_token_id=_image_token_id(tokenizer, text_config["vocab_size"]),
         num_frames=num_frames,
         base_models={
             role: {"name": bases[role], "hash": identify(path, role)}

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from model_parts import tiny_config
+from model_parts import fill_by_name, tiny_config
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
+from goldfish_cli.model.loader import LoadedModel, start_model
 from goldfish_cli.profiles import Profile
 
 FIXTURES = Path(__file__).parents[4] / "shared" / "fixtures"
@@ -55,3 +56,25 @@ def tokenizer() -> PreTrainedTokenizerFast:
 @pytest.fixture
 def profile() -> Profile:
     return Profile(name="test", device="cpu", dtype="float32")
+
+
+@pytest.fixture(scope="session")
+def base_models(
+    tmp_path_factory: pytest.TempPathFactory, tokenizer: PreTrainedTokenizerFast
+) -> dict[str, str]:
+    """A tiny encoder and a tiny language model, saved as their own folders."""
+    folder = tmp_path_factory.mktemp("bases")
+    whole = GoldfishForConditionalGeneration(tiny_config())
+    fill_by_name(whole)
+    whole.vision_encoder.save_pretrained(folder / "vision")
+    whole.language_model.save_pretrained(folder / "llm")
+    tokenizer.save_pretrained(folder / "llm")
+    return {"vision_encoder": str(folder / "vision"), "language_model": str(folder / "llm")}
+
+
+@pytest.fixture
+def started(base_models: dict[str, str], profile: Profile) -> LoadedModel:
+    """A new projector upon the base models."""
+    loaded = start_model(profile, bases=base_models, num_frames=3, offline=True)
+    fill_by_name(loaded.model.projector)
+    return loaded

@@ -1,10 +1,14 @@
 """Configurations and weights of tiny models, for all tests of this folder."""
 
 import zlib
+from collections.abc import Mapping
 
 import torch
+from torch import Tensor
 
 from goldfish_cli.model.config import GoldfishConfig
+from goldfish_cli.model.reference_checkpoint import encoder_state, vision_config_of
+from goldfish_cli.model.vision_encoder import VisionEncoder
 
 VISION = {
     "hidden_size": 16,
@@ -44,3 +48,15 @@ def fill_by_name(module: torch.nn.Module, scale: float = 0.3) -> None:
             steps = torch.arange(parameter.numel(), dtype=torch.float64)
             values = torch.sin(steps * 1.7 + phase) * scale + (1.0 if "norm" in name else 0.0)
             parameter.copy_(values.reshape(parameter.shape).float())
+
+
+def reference_encoder(
+    weights: Mapping[str, Tensor], *, heads: int, image_size: int | None = None
+) -> VisionEncoder:
+    """Build an encoder from weights that are named as in the reference."""
+    config = vision_config_of(weights, num_heads=heads)
+    if image_size is not None:
+        config.image_size = image_size
+    encoder = VisionEncoder(config)
+    encoder.load_state_dict(encoder_state(weights, config))
+    return encoder.eval()
