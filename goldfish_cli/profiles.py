@@ -104,12 +104,11 @@ def choose_profile(gpu_memory_gib: float | None) -> str:
     Args:
         gpu_memory_gib: Total memory of the GPU in GiB; ``None`` without one.
     """
-    budgets = {
-        name: profile.memory_gib or 0.0
-        for name in profile_names()
-        if (profile := load_profile(name)).memory_gib is not None
-    }
-    fitting = [name for name, budget in budgets.items() if budget <= (gpu_memory_gib or 0.0)]
+    if gpu_memory_gib is None:
+        return "cpu"
+    profiles = [load_profile(name) for name in profile_names()]
+    budgets = {profile.name: profile.memory_gib for profile in profiles if profile.memory_gib}
+    fitting = [name for name, budget in budgets.items() if budget <= gpu_memory_gib]
     return max(fitting, key=budgets.__getitem__, default="cpu")
 
 

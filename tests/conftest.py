@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("goldfish", deadline=None, derandomize=True)  # any machine, any load
+settings.load_profile("goldfish")
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: threads fight on a shared machine
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # HF_HUB_OFFLINE=0 pytest -m network
 os.environ |= {"NO_COLOR": "1", "COLUMNS": "100", "TERMINAL_WIDTH": "100"}
