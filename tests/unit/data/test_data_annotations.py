@@ -107,7 +107,7 @@ def test_media_may_lie_in_subfolders_but_never_outside(folder):
 )
 def test_a_wrong_item_is_named_by_its_number(folder, item, words):
     good = {"video_id": "a", "q": "Who?", "a": "Me."}
-    with pytest.raises(AnnotationError, match="Item 2 of data.json") as caught:
+    with pytest.raises(AnnotationError, match=r"Item 2 of data\.json") as caught:
         list(read_annotations(write(folder, [good, item])))
     assert any(word in str(caught.value) for word in words.split("|"))
 

@@ -85,7 +85,7 @@ def test_a_conversation_is_learnt_at_each_of_its_answers(collator, config, token
 
 
 def test_frames_that_do_not_fit_the_context_are_left_out_of_the_features(tokenizer, config):
-    collator = Collator(tokenizer, config, max_context_tokens=70)
+    collator = Collator(tokenizer, config, max_context_tokens=42)
     batch = collator([example((("who?", "me"),), config=config)])
     kept = len(batch["image_features"])
     assert 0 < kept < 3
@@ -93,7 +93,7 @@ def test_frames_that_do_not_fit_the_context_are_left_out_of_the_features(tokeniz
 
 
 def test_a_sample_that_never_fits_is_reported_and_the_others_are_used(tokenizer, config):
-    collator = Collator(tokenizer, config, max_context_tokens=70)
+    collator = Collator(tokenizer, config, max_context_tokens=42)
     long = example((("who? " * 50, "me"),), config=config, seed=1)
     batch = collator([long, example((("who?", "me"),), config=config)])
     assert len(batch["input_ids"]) == 1

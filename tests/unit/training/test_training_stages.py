@@ -1,0 +1,306 @@
+"""Stages on a tiny model: what learns, what stays frozen, and what a stop costs."""
+
+import json
+import math
+import os
+import shutil
+import signal
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from goldfish_cli.data.dataset import Source
+from goldfish_cli.errors import (
+    AnnotationError,
+    CheckpointError,
+    InterruptedRunError,
+    ModelError,
+    UsageError,
+)
+from goldfish_cli.model.bases import identify
+from goldfish_cli.model.loader import load_model
+from goldfish_cli.training.callbacks import check_gradients, read_log
+from goldfish_cli.training.recipes import load_recipe
+from goldfish_cli.training.stages import StageRun, Watcher, mark_trainable, run_stage
+
+FILES = {1: "images.tar", 2: "captions.json", 3: "instructions.json"}
+
+
+def make_run(stage, start, out, data, profile, *, files=(), **options) -> StageRun:
+    settings = {"max_steps": "6", "log_steps": "1", "warmup_steps": "1", "save_steps": "null"}
+    settings |= {"validation": "0"} | {k: str(v) for k, v in options.pop("settings", {}).items()}
+    recipe = load_recipe("default", {f"stage{stage}.{k}": v for k, v in settings.items()})
+    sources = tuple(Source(data / name) for name in files or (FILES[stage],))
+    return StageRun(
+        stage,
+        sources,
+        str(start) if start else None,
+        out,
+        recipe,
+        profile,
+        videos=data / "videos",
+        **options,
+    )
+
+
+def losses(folder: Path) -> list[float]:
+    return [line["loss"] for line in read_log(folder / "train_log.jsonl")]
+
+
+def stop_after(step: int) -> Watcher:
+    """Press Ctrl-C at a step."""
+
+    def advance(done: int) -> None:
+        if done == step:
+            signal.raise_signal(signal.SIGINT)
+
+    return Watcher(done=advance)
+
+
+@pytest.fixture(scope="module")
+def finished(base, data, profile, tmp_path_factory) -> Path:
+    """All three stages, from stored features, one after the other."""
+    out = tmp_path_factory.mktemp("runs")
+    for stage in FILES:
+        start = base if stage == 1 else None
+        run_stage(make_run(stage, start, out, data, profile, features=out / "store"))
+    return out
+
+
+def test_each_stage_leaves_a_checkpoint_that_loads(finished, profile):
+    for name in ("stage1_image_align", "stage2_video_pretrain", "stage3_video_instruct_final"):
+        loaded = load_model(str(finished / name), profile, offline=True)
+        assert loaded.config.num_frames == 3
+    assert (finished / "stage3_video_instruct_final" / "adapter").is_dir()
+    assert not (finished / "stage2_video_pretrain" / "adapter").exists()
+
+
+def test_each_stage_starts_from_the_projector_of_the_one_before(finished):
+    weights = [
+        load_file(finished / name / "projector.safetensors")["linear.weight"]
+        for name in ("stage1_image_align", "stage2_video_pretrain", "stage3_video_instruct_final")
+    ]
+    steps = [(after - before).abs().max() for before, after in pairwise(weights)]
+    assert all(0 < step < 0.1 for step in steps)  # a few steps of learning, not a new start
+
+
+def test_the_checkpoint_names_its_base_models_by_content(finished, base, profile):
+    loaded = load_model(str(finished / "stage3_video_instruct_final"), profile, offline=True)
+    for role in ("vision_encoder", "language_model"):
+        assert loaded.config.base_models[role]["hash"] == identify(base, role)
+
+
+def test_frozen_weights_are_the_same_bytes_after_training(
+    base, data, profile, tmp_path, monkeypatch
+):
+    kept = {}
+    original = mark_trainable
+
+    def remember(model, settings):
+        kept["model"] = model
+        original(model, settings)
+        kept["before"] = {n: p.clone() for n, p in model.named_parameters() if not p.requires_grad}
+
+    monkeypatch.setattr("goldfish_cli.training.stages.mark_trainable", remember)
+    run_stage(make_run(3, base, tmp_path, data, profile))
+    model, before = kept["model"], kept["before"]
+    parameters = dict(model.named_parameters())
+    assert {name.split(".")[0] for name in before} == {"vision_encoder", "language_model"}
+    for name, tensor in before.items():
+        assert parameters[name].grad is None
+        assert torch.equal(parameters[name].view(torch.uint8), tensor.view(torch.uint8)), name
+    learnt = {name for name, p in parameters.items() if p.requires_grad}
+    assert {"projector.linear.weight", "projector.linear.bias"} < learnt
+    adapters = {name.split(".")[-4] for name in learnt if "lora" in name}
+    assert adapters == {"q_proj", "v_proj"}
+
+
+def test_the_encoder_never_leaves_evaluation_mode(model):
+    model.requires_grad_(False)
+    model.projector.requires_grad_(True)
+    model.train()
+    assert not any(module.training for module in model.vision_encoder.modules())
+
+
+def test_stored_features_train_exactly_like_live_encoding(base, data, profile, tmp_path):
+    for stage in (1, 2, 3):
+        live = run_stage(make_run(stage, base, tmp_path / "live", data, profile))
+        options = {"features": tmp_path / "store", "feature_dtype": "float32"}
+        stored = run_stage(make_run(stage, base, tmp_path / "stored", data, profile, **options))
+        assert losses(stored) == pytest.approx(losses(live), abs=1e-4)
+
+
+def test_half_precision_features_train_nearly_like_live_encoding(base, data, profile, tmp_path):
+    live = run_stage(make_run(2, base, tmp_path / "live", data, profile))
+    stored = run_stage(
+        make_run(2, base, tmp_path / "half", data, profile, features=tmp_path / "store")
+    )
+    assert losses(stored) == pytest.approx(losses(live), abs=2e-2)
+
+
+def test_training_from_features_opens_no_video(base, data, profile, tmp_path):
+    copy = tmp_path / "data"
+    shutil.copytree(data, copy)
+    first = run_stage(make_run(2, base, tmp_path / "a", copy, profile, features=tmp_path / "s"))
+    for video in (copy / "videos").glob("*.mp4"):
+        status = video.stat()
+        video.write_bytes(bytes(status.st_size))  # no video any more, but looks unchanged
+        os.utime(video, ns=(status.st_atime_ns, status.st_mtime_ns))
+    again = run_stage(make_run(2, base, tmp_path / "b", copy, profile, features=tmp_path / "s"))
+    assert losses(again) == losses(first)
+
+
+@pytest.mark.parametrize("stage", [2, 3])
+def test_a_stopped_and_resumed_run_ends_where_an_uninterrupted_one_does(
+    stage, base, data, profile, tmp_path
+):
+    options = {"features": tmp_path / "store", "seed": 5}
+    whole = run_stage(make_run(stage, base, tmp_path / "whole", data, profile, **options))
+    stopped = make_run(stage, base, tmp_path / "stopped", data, profile, **options)
+    with pytest.raises(InterruptedRunError, match="step 4 of 6") as caught:
+        run_stage(stopped, stop_after(4))
+    assert "--resume" in caught.value.hint
+    assert caught.value.exit_code == 130
+    resumed = run_stage(
+        make_run(stage, base, tmp_path / "stopped", data, profile, resume=True, **options)
+    )
+    assert losses(resumed) == pytest.approx(losses(whole), abs=1e-6)
+    tokens = [
+        [line["tokens"] for line in read_log(f / "train_log.jsonl")] for f in (whole, resumed)
+    ]
+    assert tokens[0] == tokens[1]
+    for part in ("projector.safetensors", "adapter/adapter_model.safetensors"):
+        if (whole / part).exists():
+            first, second = load_file(whole / part), load_file(resumed / part)
+            assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not list(resumed.glob("checkpoint-*"))
+
+
+def test_an_unfinished_run_is_not_overwritten_and_not_resumed_with_other_settings(
+    base, data, profile, tmp_path
+):
+    run = make_run(1, base, tmp_path, data, profile)
+    with pytest.raises(InterruptedRunError):
+        run_stage(run, stop_after(2))
+    with pytest.raises(UsageError, match="not finished"):
+        run_stage(run)
+    other = make_run(1, base, tmp_path, data, profile, settings={"learning_rate": 9}, resume=True)
+    with pytest.raises(UsageError, match=r"learning_rate was 0\.001, is 9"):
+        run_stage(other)
+
+
+def test_a_damaged_checkpoint_is_named(base, data, profile, tmp_path):
+    with pytest.raises(InterruptedRunError):
+        run_stage(make_run(1, base, tmp_path, data, profile), stop_after(2))
+    (weights,) = tmp_path.rglob("trainable.safetensors")
+    weights.write_bytes(weights.read_bytes()[:50])
+    with pytest.raises(CheckpointError, match=r"trainable\.safetensors"):
+        run_stage(make_run(1, base, tmp_path, data, profile, resume=True))
+
+
+def test_the_same_seed_gives_the_same_losses_and_another_seed_others(base, data, profile, tmp_path):
+    def train(name, seed):
+        return losses(run_stage(make_run(3, base, tmp_path / name, data, profile, seed=seed)))
+
+    assert train("a", 1) == train("b", 1) != train("c", 2)
+
+
+def test_checkpoints_rotate(base, data, profile, tmp_path):
+    run = make_run(
+        1, base, tmp_path, data, profile, settings={"save_steps": 1, "keep_checkpoints": 2}
+    )
+    with pytest.raises(InterruptedRunError):
+        run_stage(run, stop_after(4))
+    assert sorted(path.name for path in tmp_path.rglob("checkpoint-*")) == [
+        "checkpoint-3",
+        "checkpoint-4",
+    ]
+
+
+def test_the_log_has_a_line_a_step_and_says_so_to_the_watcher(base, data, profile, tmp_path):
+    heard = []
+    folder = run_stage(make_run(1, base, tmp_path, data, profile), Watcher(record=heard.append))
+    lines = list(read_log(folder / "train_log.jsonl"))
+    assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    assert list(lines[0]) == ["stage", "step", "loss", "lr", "tokens", "seconds", "memory"]
+    assert [record.loss for record in heard] == [line["loss"] for line in lines]
+    assert lines[1]["lr"] == pytest.approx(1e-3)  # the peak, after one step of warm-up
+    assert lines[-1]["tokens"] > lines[0]["tokens"] > 0
+
+
+def test_missing_and_unreadable_media_are_reported_counted_and_limited(
+    base, data, profile, tmp_path
+):
+    copy = tmp_path / "data"
+    shutil.copytree(data, copy)
+    (copy / "videos" / "red-green.mp4").write_bytes(b"no video")
+    (copy / "videos" / "green-red.mp4").unlink()
+    for features in (None, tmp_path / "store"):
+        notes = []
+        out = tmp_path / ("stored" if features else "live")
+        folder = run_stage(
+            make_run(2, base, out, copy, profile, features=features), Watcher(note=notes.append)
+        )
+        assert any("green-red" in note for note in notes)
+        assert any("red-green.mp4" in note for note in notes)
+        assert math.isfinite(losses(folder)[-1])
+        strict = make_run(
+            2,
+            base,
+            out / "strict",
+            copy,
+            profile,
+            features=features,
+            settings={"max_bad_samples": 0},
+        )
+        with pytest.raises(AnnotationError, match="green-red"):
+            run_stage(strict)
+
+
+def test_held_back_clips_are_measured(base, data, profile, tmp_path):
+    notes = []
+    run = make_run(3, base, tmp_path, data, profile, settings={"validation": 0.4})
+    run_stage(run, Watcher(note=notes.append))
+    assert any("held back" in note for note in notes)
+
+
+def test_several_questions_per_clip_train_in_one_sequence(base, data, profile, tmp_path):
+    run = make_run(3, base, tmp_path, data, profile, settings={"questions_per_clip": 2})
+    folder = run_stage(run)
+    one = run_stage(make_run(3, base, tmp_path / "one", data, profile))
+    tokens = [list(read_log(f / "train_log.jsonl"))[-1]["tokens"] for f in (folder, one)]
+    assert tokens[0] < 1.7 * tokens[1]  # twice the questions
+
+
+def test_a_parameter_without_gradient_is_an_error(model):
+    model.requires_grad_(False)
+    model.projector.requires_grad_(True)
+    model.projector.linear.weight.grad = torch.zeros_like(model.projector.linear.weight)
+    with pytest.raises(ModelError, match=r"projector\.linear\.bias"):
+        check_gradients(model)
+
+
+def test_a_loss_that_is_no_number_ends_the_run(base, data, profile, tmp_path):
+    settings = {"learning_rate": 1e30, "max_grad_norm": 0, "warmup_steps": 0}
+    with pytest.raises(ModelError, match=r"loss at step \d+ is (nan|inf)"):
+        run_stage(make_run(1, base, tmp_path, data, profile, settings=settings))
+
+
+def test_stage_two_without_stage_one_says_what_to_run_first(data, profile, tmp_path):
+    with pytest.raises(UsageError, match="stage 1"):
+        run_stage(make_run(2, None, tmp_path, data, profile))
+    with pytest.raises(UsageError, match="base model"):
+        run_stage(make_run(1, None, tmp_path, data, profile))
+
+
+def test_the_resolved_settings_stand_beside_the_checkpoint(finished):
+    folder = finished / "stage3_video_instruct_final"
+    settings = yaml.safe_load((folder / "recipe.yaml").read_text())["settings"]
+    assert settings["batch_size"] == 2
+    assert settings["num_frames"] == 3
+    assert settings["lora"]["r"] == 64
+    assert json.loads((folder / "run.json").read_text())["steps"] == 6
