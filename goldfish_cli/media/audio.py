@@ -199,7 +199,7 @@ def _join(frames: list[AudioFrame]) -> Samples:
     if not frames:
         return np.zeros(0, np.float32)
     whole = np.concatenate([frame.to_ndarray()[0] for frame in frames])
-    return whole.astype(np.float32) / 2**15
+    return whole.astype(np.float32) / np.float32(2**15)
 
 
 def _no_sound(path: Path) -> SubtitleError:

@@ -33,6 +33,7 @@ _LANGUAGE_NAMES = {
 }  # fmt: skip
 _KINDS = {"default": 0, "full": 0, "sdh": 1, "cc": 1, "auto": 2, "asr": 2, "forced": 3}
 _ENGLISH = ("en", "eng")
+_SOUND_OUTLASTS_PICTURE_S = 2.0  # what is said later belongs to a longer video
 
 
 def find_subtitles(
@@ -143,10 +144,13 @@ def _sidecars_or_note(video: Path, notes: list[str]) -> list[Path]:
 def _read_file(path: Path, language: str | None, info: VideoInfo) -> Subtitles:
     file = read_subtitle_file(path, language=language)
     notes = list(file.notes)
-    late = sum(cue.start >= info.duration for cue in file.cues) if info.duration > 0 else 0
-    if late:
-        notes.append(f"{path.name}: {late} of {len(file.cues)} captions begin after the video ends")
-    return Subtitles(shift_cues(file.cues, info.start), path.name, language, tuple(notes))
+    cues = file.cues
+    if info.duration > 0:
+        cues = tuple(cue for cue in cues if cue.start < info.duration + _SOUND_OUTLASTS_PICTURE_S)
+    if len(cues) < len(file.cues):
+        late = len(file.cues) - len(cues)
+        notes.append(f"{path.name}: {late} of {len(file.cues)} captions after the end left out")
+    return Subtitles(shift_cues(cues, info.start), path.name, language, tuple(notes))
 
 
 def _language_of(path: Path, video: Path) -> str | None:

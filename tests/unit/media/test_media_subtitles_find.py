@@ -234,10 +234,13 @@ def test_subtitles_stored_as_pictures_are_said_to_be_unreadable(make_video: Make
     assert found.notes == ("stream 1 holds subtitles as pictures: not readable",)
 
 
-def test_captions_after_the_end_of_the_video_are_noted(make_video: MakeVideo) -> None:
-    video = make_video()
-    video.with_suffix(".srt").write_text(SRT + "\n3\n01:00:00,000 --> 01:00:01,000\nlate\n")
-    assert find(video).notes == ("clip.srt: 1 of 3 captions begin after the video ends",)
+def test_captions_of_a_longer_video_are_left_out_with_a_note(make_video: MakeVideo) -> None:
+    video = make_video(start=5.0)
+    late = "\n3\n00:00:03,000 --> 00:00:05,000\nover black\n\n4\n99:99:99 --> 99:99:99\nnever\n"
+    video.with_suffix(".srt").write_text(SRT + late)
+    found = find(video)
+    assert [cue.text for cue in found.cues] == ["Hello\nthere", "second", "over black"]
+    assert found.notes == ("clip.srt: 1 of 4 captions after the end left out",)
 
 
 def test_sidecars_are_found_by_name_in_a_fixed_order(tmp_path: Path) -> None:
