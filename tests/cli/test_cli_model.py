@@ -102,6 +102,12 @@ def test_the_description_in_words_leaves_out_what_does_not_apply(
     assert "adapter" not in stdout
 
 
+def test_a_checkpoint_can_be_planned_for(goldfish: Callable[..., object], checkpoint: Path) -> None:
+    result = goldfish("profile", "plan", "cpu", "--model", checkpoint, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert 0.5 < json.loads(result.stdout.splitlines()[-1])["total"] < 1.5
+
+
 def test_export_and_import_give_the_same_checkpoint_back(
     goldfish: Callable[..., object], checkpoint: Path, bases: dict[str, str], tmp_path: Path
 ) -> None:
