@@ -59,6 +59,7 @@ class FrameReader:
         self._open()
         codec = self._stream.codec_context.codec.canonical_name
         self._may_skip = codec in SKIPS_EXACTLY
+        self._progressive: bool | None = None  # not known before the first picture
         self._may_seek = can_seek(self._container)
         self._knows_order = True  # packets have times that can be trusted
 
@@ -97,15 +98,18 @@ class FrameReader:
             yield from self.pictures_at(times)
             return
         shown: VideoFrame | None = None
+        waiting = 0  # times before the first keyframe that decodes
         for time in times:
             packet = self._keyframe_packet(int(time / self._time_base + 1e-4))
-            if packet is None:
-                continue
-            if shown is None or packet.pts != shown.pts:
+            if packet is not None and (shown is None or packet.pts != shown.pts):
                 pictures = [*self._decode(packet), *self._decode(None)]
                 shown = pictures[0] if pictures else shown
+            waiting += 1
             if shown is not None:
-                yield shown
+                yield from [shown] * waiting
+                waiting = 0
+        if shown is None:
+            raise no_picture(self.path)
 
     # Opening and seeking ---------------------------------------------------------------------
 
@@ -119,10 +123,9 @@ class FrameReader:
         if self._usual_gap is None:
             self._usual_gap = int(FIRST_GUESS_OF_GAP / self._time_base)
         self._read_up_to = self._stream.start_time or 0
-        self._begin(from_start=True)
+        self._begin()
 
-    def _begin(self, *, from_start: bool, sought: int | None = None) -> None:
-        self._from_start = from_start
+    def _begin(self, sought: int | None = None) -> None:
         self._finished = False  # no picture follows those that came out
         self._current: VideoFrame | None = None  # the last picture at or before the target
         self._ahead: list[VideoFrame] = []  # pictures that came out after it
@@ -155,13 +158,14 @@ class FrameReader:
                 self._current = first
                 return
         self._open()
+        self._may_seek = False  # or every target would begin at the start again
 
     def _seek(self, target: int) -> bool:
         try:
             self._container.seek(target, stream=self._stream)
         except av.error.FFmpegError:
             return False
-        self._begin(from_start=False, sought=target)
+        self._begin(sought=target)
         return True
 
     def _keyframe_packet(self, target: int) -> "Packet[VideoStream] | None":
@@ -229,7 +233,8 @@ class FrameReader:
         self, packet: "Packet[VideoStream] | None", *, wanted: bool = True
     ) -> Iterator[VideoFrame]:
         context = self._stream.codec_context
-        skip = "DEFAULT" if wanted or not self._may_skip else "NONREF"
+        # Of an interlaced film a packet may be half a picture, and both halves are needed.
+        skip = "NONREF" if self._may_skip and self._progressive and not wanted else "DEFAULT"
         if context.skip_frame != skip:
             context.skip_frame = skip  # type: ignore[assignment]
         try:
@@ -238,8 +243,8 @@ class FrameReader:
             self._damaged += 1
             return
         for picture in pictures:
-            if picture.interlaced_frame:
-                self._may_skip = False  # a packet may be half a picture
+            if self._progressive is not False:
+                self._progressive = not picture.interlaced_frame
             self._give_time(picture)
             yield picture
 

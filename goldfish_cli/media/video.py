@@ -124,7 +124,7 @@ def iter_frames(
     path: Path,
     *,
     fps: float,
-    start: float = 0.0,
+    start: float | None = None,
     end: float | None = None,
     decoder: Decoder = "auto",
     size: tuple[int, int] | None = None,
@@ -139,7 +139,7 @@ def iter_frames(
     Args:
         path: A file, or a folder of frames.
         fps: Frames a second.
-        start: First time, in seconds on the file's own clock; not before its first frame.
+        start: First time, in seconds on the file's own clock; ``None`` is its first frame.
         end: Time to stop before; ``None`` is the end of the film.
         decoder: Which engine to use.
         size: Width and height to scale to; ``None`` keeps the full picture.
@@ -154,7 +154,7 @@ def iter_frames(
     if not (isfinite(fps) and fps > 0):
         raise ValueError(f"fps is {fps}; it must be positive.")
     info = info or probe(path, decoder=decoder, timeout_s=timeout_s)
-    first = max(start, info.start)
+    first = info.start if start is None else max(start, info.start)
     stop = info.end if end is None else min(end, info.end)
     times = [first + i / fps for i in range(max(1, ceil((stop - first) * fps - 1e-6)))]
     _check_request(times, size)
