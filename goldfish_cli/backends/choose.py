@@ -10,7 +10,7 @@ from goldfish_cli.profiles import Profile
 
 BUNDLED = "minnow"
 SERVER_PREFIX = "openai:"
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")  # owner/name
+_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")  # owner/name
 _FORMS = (
     "minnow (bundled), a checkpoint folder, a reference .pth, a Transformers id (owner/name) or "
     "folder, or openai:MODEL@URL"

@@ -20,7 +20,7 @@ from goldfish_cli.backends.processors import load_processor, takes_videos
 from goldfish_cli.backends.token_stream import generated_tokens
 from goldfish_cli.errors import CheckpointError
 from goldfish_cli.media.video import Frame
-from goldfish_cli.model.bases import Placement, find_base
+from goldfish_cli.model.bases import Placement, find_base, silent_transformers
 from goldfish_cli.model.devices import choose_device, choose_dtype
 from goldfish_cli.model.fingerprints import weight_files
 from goldfish_cli.profiles import Profile
@@ -106,9 +106,10 @@ class TransformersModel:
         processor = load_processor(folder)
         try:
             loader: Any = AutoModelForImageTextToText  # its type hides the loading report
-            model, report = loader.from_pretrained(
-                folder, local_files_only=True, output_loading_info=True, **options
-            )
+            with silent_transformers():
+                model, report = loader.from_pretrained(
+                    folder, local_files_only=True, output_loading_info=True, **options
+                )
         except (OSError, ValueError) as error:
             raise CheckpointError(
                 f"{name} cannot be loaded: {str(error).strip().splitlines()[0]}",

@@ -45,7 +45,7 @@ def ask(
     ],
     questions: Annotated[
         list[str] | None,
-        typer.Argument(metavar="QUESTION...", help="One or several; - reads one from stdin."),
+        typer.Argument(metavar="QUESTION", help="One or several; - reads one from stdin."),
     ] = None,
     question_file: Annotated[
         Path | None,
@@ -123,7 +123,7 @@ def ask(
         int | None,
         typer.Option(
             min=0,
-            max=2**63 - 1,
+            max=2**32 - 1,
             help="When drawing: same seed, same answer on one machine.",
             rich_help_panel=_GENERATION,
         ),

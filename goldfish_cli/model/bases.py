@@ -163,7 +163,7 @@ def load_whole(model_class: Any, path: Path, **options: Any) -> Any:
     """
     hint = "The folder is not whole, or belongs to another model."
     try:
-        with _silent_transformers():
+        with silent_transformers():
             model, report = model_class.from_pretrained(
                 path, output_loading_info=True, local_files_only=True, **options
             )
@@ -193,7 +193,7 @@ def _encoder_of(state: Mapping[str, Any], image_size: int | None) -> VisionEncod
 
 
 @contextmanager
-def _silent_transformers() -> Iterator[None]:
+def silent_transformers() -> Iterator[None]:
     """Keep progress bars and load reports off the terminal: what they tell becomes an error."""
     verbosity, had_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
