@@ -101,7 +101,7 @@ class FrameReader:
         waiting = 0  # times before the first keyframe that decodes
         for time in times:
             packet = self._keyframe_packet(int(time / self._time_base + 1e-4))
-            if packet is not None and (shown is None or packet.pts != shown.pts):
+            if packet is not None and (shown is None or (packet.pts or 0) > (shown.pts or 0)):
                 pictures = [*self._decode(packet), *self._decode(None)]
                 shown = pictures[0] if pictures else shown
             waiting += 1

@@ -51,10 +51,9 @@ def upright_rgb(picture: VideoFrame, size: tuple[int, int] | None) -> Image:
         image = picture.to_ndarray(
             format="rgb24", width=width, height=height, interpolation="BICUBIC"
         )
-    if swap_axes:
-        image = image.transpose(1, 0, 2)
-    if flip_x:
-        image = image[:, ::-1]
-    if flip_y:
-        image = image[::-1]
-    return np.ascontiguousarray(image, dtype=np.uint8)
+    if not (swap_axes or flip_x or flip_y):
+        return np.ascontiguousarray(image, dtype=np.uint8)
+    pixels = np.ascontiguousarray(image).view("V3")[..., 0]  # moved whole, which is much faster
+    pixels = pixels.T if swap_axes else pixels
+    pixels = pixels[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
+    return np.ascontiguousarray(pixels).view(np.uint8).reshape(*pixels.shape, 3)
