@@ -134,6 +134,22 @@ class Collator:
         return joined
 
 
+def fit_mask(mask: Tensor, attention: str, dtype: torch.dtype) -> Tensor:
+    """Put a mask into the form that an implementation of attention takes.
+
+    ``eager`` adds the mask to the scores, so one of true and false would hide nothing, silently.
+
+    Args:
+        mask: ``(batch, length)``, or ``(batch, 1, length, length)`` bool of several dialogues.
+        attention: Name of the implementation, as Transformers calls it.
+        dtype: Of the scores.
+    """
+    if mask.dim() == 2 or attention != "eager":
+        return mask
+    hidden = torch.finfo(dtype).min
+    return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill(~mask, hidden)
+
+
 def _side_by_side(prompts: Sequence[EncodedPrompt]) -> Row:
     """Put dialogues about the same frames behind one copy of the frames.
 

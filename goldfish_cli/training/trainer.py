@@ -16,6 +16,7 @@ from transformers.training_args import TrainingArguments
 
 from goldfish_cli.data.dataset import DrawOrder, Rejected
 from goldfish_cli.errors import AnnotationError, CheckpointError, InputError
+from goldfish_cli.training.collator import fit_mask
 from goldfish_cli.training.recipes import StageRecipe
 
 TRAINABLE = "trainable.safetensors"
@@ -155,10 +156,15 @@ class StageTrainer(Trainer):
         num_items_in_batch: Any = None,
     ) -> Any:
         """Encode frames without gradient, a few at a time, then let the model compute its loss."""
+        inner: Any = self.accelerator.unwrap_model(model)
+        inputs["attention_mask"] = fit_mask(
+            inputs["attention_mask"],
+            inner.language_model.config._attn_implementation,
+            inner.get_input_embeddings().weight.dtype,
+        )
         if "pixel_values" in inputs:
             pixels = inputs.pop("pixel_values")
-            encoder = self.accelerator.unwrap_model(model)
-            inputs["image_features"] = encoder.encode_frames(pixels, chunk=self._encoder_chunk)
+            inputs["image_features"] = inner.encode_frames(pixels, chunk=self._encoder_chunk)
         return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
 
     # Checkpoints hold what learns, never the frozen base, and appear whole: they are written to a

@@ -7,7 +7,7 @@ from goldfish_cli.data.clips import Clip
 from goldfish_cli.data.dataset import Example
 from goldfish_cli.errors import AnnotationError
 from goldfish_cli.media.cues import Cue
-from goldfish_cli.training.collator import Collator
+from goldfish_cli.training.collator import Collator, fit_mask
 
 
 def example(*dialogues, config, seed=0, captions=("", "hello", "")):
@@ -55,10 +55,14 @@ def test_a_sample_has_the_same_loss_alone_and_beside_a_longer_one(collator, conf
     torch.testing.assert_close(losses[2], together, atol=1e-5, rtol=1e-5)
 
 
-def test_questions_side_by_side_have_the_loss_of_each_alone(collator, config, model):
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+def test_questions_side_by_side_have_the_loss_of_each_alone(collator, config, model, attention):
+    model.set_attn_implementation({"text_config": attention})
+    assert model.language_model.config._attn_implementation == attention
     dialogues = [(("what?", "a fish"),), (("why is it so?", "no"),), (("what?", "nothing"),)]
     alone = [collator([example(d, config=config)]) for d in dialogues]
     shared = collator([example(*dialogues, config=config)])
+    shared["attention_mask"] = fit_mask(shared["attention_mask"], attention, torch.float32)
     total = sum(model(**inputs(b)).loss * (b["labels"] != -100).sum() for b in alone)
     count = sum((b["labels"] != -100).sum() for b in alone)
     assert (shared["labels"] != -100).sum() == count
