@@ -6,8 +6,6 @@ Importing this costs seconds, so only work that needs an adapter does.
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from peft import LoraConfig, PeftModel, get_peft_model
-from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -16,6 +14,11 @@ from goldfish_cli.model.goldfish import (
     GoldfishForConditionalGeneration,
     has_quantized_weights,
 )
+from goldfish_cli.model.quiet import silent_transformers
+
+with silent_transformers():  # bitsandbytes, which PEFT imports, tells of kernels it can do without
+    from peft import LoraConfig, PeftModel, get_peft_model
+    from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 
 REFERENCE_TARGETS = ("q_proj", "v_proj")
 WEIGHTS_FILE = "adapter_model.safetensors"
@@ -146,6 +149,7 @@ def _wrap(model: GoldfishForConditionalGeneration, config: LoraConfig) -> None:
     if isinstance(model.language_model, PeftModel):
         raise ModelError("The model has an adapter already.", hint="Merge it first.")
     try:
-        model.language_model = get_peft_model(model.language_model, config)
+        with silent_transformers():
+            model.language_model = get_peft_model(model.language_model, config)
     except ValueError as error:  # PEFT's word for target modules that are not there
         raise ModelError(f"No adapter fits this language model: {error}") from error

@@ -1,8 +1,7 @@
 """The frozen parts that a model is built on: find them by name, load them, tell them apart."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,12 +12,13 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from safetensors import SafetensorError
 from transformers.modeling_utils import PreTrainedModel
 from transformers.models.auto.modeling_auto import AutoModelForCausalLM
-from transformers.utils import logging
 from transformers.utils.quantization_config import BitsAndBytesConfig
 
 from goldfish_cli.errors import CheckpointError, ModelError
 from goldfish_cli.model.fingerprints import fingerprint, load_pickle
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
+from goldfish_cli.model.quiet import mute_int8_products
+from goldfish_cli.model.quiet import silent_transformers as silent_transformers
 from goldfish_cli.model.reference_checkpoint import encoder_state, vision_config_of
 from goldfish_cli.model.vision_encoder import VisionEncoder
 
@@ -44,6 +44,7 @@ class Placement:
         """Return what ``from_pretrained`` takes."""
         options: dict[str, Any] = {"dtype": self.dtype, "device_map": {"": str(self.device)}}
         if self.quantization == "int8":
+            mute_int8_products()
             options["quantization_config"] = BitsAndBytesConfig(
                 load_in_8bit=True, llm_int8_skip_modules=list(NEVER_QUANTIZED)
             )
@@ -190,17 +191,3 @@ def _encoder_of(state: Mapping[str, Any], image_size: int | None) -> VisionEncod
         encoder = VisionEncoder(config)
     encoder.load_state_dict(encoder_state(state, config), strict=True, assign=True)
     return encoder
-
-
-@contextmanager
-def silent_transformers() -> Iterator[None]:
-    """Keep progress bars and load reports off the terminal: what they tell becomes an error."""
-    verbosity, had_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if had_bars:
-            logging.enable_progress_bar()

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from model_parts import fill_by_name, tiny_config
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from model_parts import byte_tokenizer, fill_by_name, tiny_config
 from transformers import PreTrainedTokenizerFast
 
 from goldfish_cli.model.config import GoldfishConfig
@@ -43,14 +42,7 @@ def model(config: GoldfishConfig) -> GoldfishForConditionalGeneration:
 
 @pytest.fixture(scope="session")
 def tokenizer() -> PreTrainedTokenizerFast:
-    """One token a byte, and the three special ones."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    backend = Tokenizer(models.BPE({char: i for i, char in enumerate(alphabet)}, []))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    backend.decoder = decoders.ByteLevel()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=backend, bos_token="<s>", eos_token="</s>", pad_token="<pad>"
-    )
+    return byte_tokenizer()
 
 
 @pytest.fixture

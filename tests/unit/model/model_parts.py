@@ -1,10 +1,12 @@
 """Configurations and weights of tiny models, for all tests of this folder."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
+from transformers import PreTrainedTokenizerFast
 
 from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.reference_checkpoint import encoder_state, vision_config_of
@@ -40,14 +42,29 @@ def tiny_config(**changes: object) -> GoldfishConfig:
     return GoldfishConfig(dict(VISION), dict(TEXT), **fields)  # type: ignore[arg-type]
 
 
-def fill_by_name(module: torch.nn.Module, scale: float = 0.3) -> None:
-    """Give every weight a value that only its name and place decide: the same on any machine."""
+def byte_tokenizer() -> PreTrainedTokenizerFast:
+    """One token a byte, and the three special ones."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    backend = Tokenizer(models.BPE({char: i for i, char in enumerate(alphabet)}, []))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    backend.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, bos_token="<s>", eos_token="</s>", pad_token="<pad>"
+    )
+
+
+def value_of(name: str, shape: Sequence[int], scale: float = 0.3) -> Tensor:
+    """Make a weight that only its name and shape decide: the same on any machine."""
+    phase = zlib.crc32(name.encode()) % 1000
+    steps = torch.arange(torch.Size(shape).numel(), dtype=torch.float64)
+    values = torch.sin(steps * 1.7 + phase) * scale + (1.0 if "norm" in name else 0.0)
+    return values.reshape(tuple(shape)).float()
+
+
+def fill_by_name(module: torch.nn.Module) -> None:
     with torch.no_grad():
         for name, parameter in module.named_parameters():
-            phase = zlib.crc32(name.encode()) % 1000
-            steps = torch.arange(parameter.numel(), dtype=torch.float64)
-            values = torch.sin(steps * 1.7 + phase) * scale + (1.0 if "norm" in name else 0.0)
-            parameter.copy_(values.reshape(parameter.shape).float())
+            parameter.copy_(value_of(name, parameter.shape))
 
 
 def reference_encoder(

@@ -137,26 +137,38 @@ def test_a_quantized_base_leaves_no_trace_in_the_checkpoint(
     assert not getattr(plain.model.language_model, "is_quantized", False)
 
 
-def test_answering_imports_neither_peft_nor_a_terminal(
+def test_loading_imports_peft_for_adapters_only_and_prints_nothing(
     started: LoadedModel, whole: Path, tmp_path: Path
 ) -> None:
     save_checkpoint(started.model, tmp_path / "small", started.tokenizer)
+    add_lora(started.model, r=2)
+    for parameter in started.model.parameters():
+        torch.nn.init.ones_(parameter)
+    save_checkpoint(started.model, tmp_path / "adapted", started.tokenizer)
     code = (
         "import sys\n"
         "from goldfish_cli.model.loader import load_model\n"
         "from goldfish_cli.profiles import Profile\n"
+        "profile = Profile(name='test', device='cpu')\n"
+        "watched = {'peft', 'bitsandbytes', 'typer', 'chromadb'}\n"
         "for name in sys.argv[1:]:\n"
-        "    load_model(name, Profile(name='test', device='cpu'), offline=True)\n"
-        "print([name for name in ('peft', 'bitsandbytes', 'typer', 'rich', 'chromadb')\n"
-        "       if name in sys.modules])\n"
+        "    load_model(name, profile, offline=True)\n"
+        "    print(sorted(watched & set(sys.modules)))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(whole), str(tmp_path / "small")],
+        [
+            sys.executable,
+            "-c",
+            code,
+            str(whole),
+            *(str(tmp_path / n) for n in ("small", "adapted")),
+        ],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.split("\n")[:2] == ["[]", "[]"]
+    assert "peft" in done.stdout
     assert done.stderr == ""
 
 

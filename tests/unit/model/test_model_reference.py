@@ -222,10 +222,9 @@ def test_interleaved_embeddings_logits_and_loss(
             embeddings = imported.embed(ids, pixel_values=pixels[row])
             close(embeddings[0], expected["inputs_embeds"][row][present], 1e-5)
             logits = imported(ids, pixel_values=pixels[row]).logits[0]
-            # the reference leaves a gap of padding between prompt and answer out of the positions
             positions = torch.arange(present.numel())[present]
-            if torch.equal(positions, torch.arange(len(positions))):
-                close(logits, expected["logits"][row][present])
+            assert torch.equal(positions, torch.arange(len(positions)))  # padding comes after
+            close(logits, expected["logits"][row][present])
             labels = expected["labels"][row][present]
             ours = torch.tensor(prompt.labels)
             kept = labels != IGNORED_LABEL
