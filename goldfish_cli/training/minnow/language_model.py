@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from goldfish_cli.data.shapes.language import sample_questions
 from goldfish_cli.data.shapes.world import (
     ACTIONS,
+    COLOURS,
     SHAPES,
     Clip,
     Narration,
@@ -54,7 +55,9 @@ class Storyboards:
     segments: Tensor
     maps: Tensor
     actions: Tensor
-    """``(frames,)``: what a frame's only object is doing; ``IGNORED`` for none or two."""
+    """``(frames, 2, 2)``: kind and action of each object in a frame, see ``frame_actions``."""
+    families: tuple[tuple[str, ...], ...]
+    """For each clip the families of its questions, in their order."""
 
     def attention(self, dtype: torch.dtype) -> Tensor:
         """Additive mask ``(batch, 1, length, length)``: a question sees the frames and itself."""
@@ -94,22 +97,31 @@ class StoryboardStream(IterableDataset[Storyboards]):
 
     def batch(self, rng: np.random.Generator) -> Storyboards:
         """Draw one batch."""
-        rows, maps, actions = [], [], []
+        rows, maps, actions, families = [], [], [], []
         for _ in range(self.batch_size):
-            row, clip, times = self._row(rng)
+            row, clip, times, asked = self._row(rng)
+            families.append(asked)
             rows.append(row)
             maps.append(patch_maps(clip, times, self.grid, rng))
             actions.append(frame_actions(clip, times))
         length = max(len(row) for row in rows)
         padded = [row + [(0, IGNORED, 0, PADDING)] * (length - len(row)) for row in rows]
         ids, labels, positions, segments = torch.tensor(padded).permute(2, 0, 1)
-        return Storyboards(ids, labels, positions, segments, torch.cat(maps), torch.cat(actions))
+        return Storyboards(
+            ids,
+            labels,
+            positions,
+            segments,
+            torch.cat(maps),
+            torch.cat(actions),
+            tuple(families),
+        )
 
     def _row(
         self, rng: np.random.Generator
-    ) -> tuple[list[tuple[int, int, int, int]], Clip, list[float]]:
-        """One clip: tokens as (id, label, position, segment), what happens, its frames' times."""
-        clip = sample_clip(rng)
+    ) -> tuple[list[tuple[int, int, int, int]], Clip, list[float], tuple[str, ...]]:
+        """One clip: tokens as (id, label, position, segment), itself, its times and families."""
+        clip = sample_clip(rng, narration=0.5)
         narration = tuple(rename(cue, rng) for cue in clip.narration)
         clip = Clip(clip.events, clip.relation, clip.duration, clip.aspect, narration)
         count = self.num_frames
@@ -120,7 +132,10 @@ class StoryboardStream(IterableDataset[Storyboards]):
         captions = align_cues(cues, times, max_words=100)
         prefix = self._prefix(captions)
         row = [(token, IGNORED, place, PREFIX) for place, token in enumerate(prefix)]
-        for number, item in enumerate(sample_questions(clip, rng, self.questions), start=1):
+        items = sample_questions(clip, rng, self.questions)
+        # copying what was said takes the longest to learn
+        items += sample_questions(clip, rng, 2, families=("narration",))
+        for number, item in enumerate(items, start=1):
             question = self.tokenizer(f"\n{item.question} [/INST]", add_special_tokens=False)
             asked = question["input_ids"]
             answer = encode_answer(self.tokenizer, item.answer).ids
@@ -128,7 +143,7 @@ class StoryboardStream(IterableDataset[Storyboards]):
             labels = [IGNORED] * len(asked) + answer
             for place, (token, label) in enumerate(zip(tokens, labels, strict=True)):
                 row.append((token, label, len(prefix) + place, number))
-        return row, clip, times
+        return row, clip, times, tuple(item.family for item in items)
 
     def _prefix(self, captions: list[str]) -> list[int]:
         """Everything of a prompt before the question's new line."""
@@ -157,7 +172,7 @@ def patch_maps(clip: Clip, times: list[float], grid: int, rng: np.random.Generat
     seen or not, and some patches are missed.
     """
     maps = np.zeros((len(times), grid, grid, KINDS), dtype=np.float32)
-    doubt = float(rng.uniform(0, 0.7)) if rng.random() < 0.6 else 0.0
+    doubt = float(rng.uniform(0, 0.6)) if rng.random() < 0.5 else 0.0
     for frame, moment in enumerate(times):
         for event in clip.events:
             state = event.state(moment)
@@ -186,30 +201,43 @@ def _overlaps(centre: float, reach: float, grid: int) -> np.ndarray:
 
 
 def frame_actions(clip: Clip, times: list[float]) -> Tensor:
-    """What the one object that a frame shows is doing, ``(frames,)``; ``IGNORED`` for others."""
-    doing = torch.full((len(times),), IGNORED)
+    """What the objects that a frame shows are doing, ``(frames, 2, 2)``: kind and action of each.
+
+    ``IGNORED`` where there are fewer than two.
+    """
+    doing = torch.full((len(times), 2, 2), IGNORED)
     for frame, moment in enumerate(times):
         seen = [event for event in clip.events if event.state(moment)]
-        if len(seen) == 1:
-            doing[frame] = ACTIONS.index(seen[0].action)
+        for place, event in enumerate(seen[:2]):
+            kind = kind_of(event.colour, event.shape)
+            doing[frame, place] = torch.tensor([kind, ACTIONS.index(event.action)])
     return doing
 
 
 class Board(nn.Module):
     """Puts a frame's maps among the words as its visual tokens; thrown away after pre-training.
 
-    Half way up the language model it also asks each frame's last token what its object is doing:
+    Half way up the language model it also asks each frame's last token what each object is doing:
     told so directly, the model learns to compare frames many times sooner.
     """
 
     def __init__(self, tokens_per_frame: int, width: int, grid: int) -> None:
         super().__init__()
         self.tokens_per_frame = tokens_per_frame
-        self.what = nn.Linear(KINDS, width, bias=False)
-        self.where = nn.Parameter(_places(grid, width))
-        self.both = nn.Linear(grid * grid // tokens_per_frame * KINDS, width)
-        nn.init.normal_(self.both.weight, std=0.01)
+        # a kind is its colour and its shape: what holds for one circle holds for all
+        traits = torch.zeros(KINDS, len(COLOURS) + len(SHAPES))
+        numbers = torch.arange(KINDS)
+        traits[numbers, numbers // len(SHAPES)] = 1
+        traits[numbers, len(COLOURS) + numbers % len(SHAPES)] = 1
+        scale = 0.35
+        self.what = nn.Parameter(traits @ (scale * torch.randn(traits.shape[1], width)))
+        self.where = nn.Parameter(_places(grid, scale * torch.randn(2, width)))
+        # each kind's places along axes of its own, so that two objects in a frame do not blend
+        axes = traits @ (scale * torch.randn(traits.shape[1], 2 * width))
+        own = [_places(grid, pair.unflatten(0, (2, -1))) for pair in axes]
+        self.both = nn.Parameter(torch.stack(own, 1))
         self.norm = nn.RMSNorm(width)
+        self.attend = nn.Embedding(KINDS, width)
         self.actions = nn.Linear(width, len(ACTIONS))
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -220,24 +248,25 @@ class Board(nn.Module):
         """
         groups = maps.unflatten(1, (self.tokens_per_frame, -1))
         where = self.where.unflatten(0, (self.tokens_per_frame, -1))
-        tokens = self.what(groups.sum(2)) + self.both(groups.flatten(2))
+        both = self.both.unflatten(0, (self.tokens_per_frame, -1))
+        tokens = groups.sum(2) @ self.what + torch.einsum("fgsk,gskw->fgw", groups, both)
         tokens = tokens + torch.einsum("fgs,gsw->fgw", groups.sum(3), where)
         return 0.5 * tokens.flatten(0, 1)
 
     def action_loss(self, visual_hidden: Tensor, actions: Tensor) -> Tensor:
         """Cross-entropy of the actions, from ``(frames * tokens_per_frame, width)``."""
-        last = visual_hidden.unflatten(0, (-1, self.tokens_per_frame))[:, -1]
-        logits = self.actions(self.norm(last)).float()
-        return F.cross_entropy(logits, actions, ignore_index=IGNORED)
+        last = self.norm(visual_hidden.unflatten(0, (-1, self.tokens_per_frame))[:, -1])
+        frame, place = (actions[..., 0] != IGNORED).nonzero(as_tuple=True)
+        kinds, doing = actions[frame, place].unbind(1)
+        logits = self.actions(last[frame] * (1 + self.attend(kinds)))
+        return F.cross_entropy(logits.float(), doing)
 
 
-def _places(grid: int, width: int) -> Tensor:
+def _places(grid: int, axes: Tensor) -> Tensor:
     """An embedding for each patch, ``(grid * grid, width)``: its column and row along two axes."""
     steps = torch.linspace(-1, 1, grid)
     rows, columns = torch.meshgrid(steps, steps, indexing="ij")
-    axes = torch.randn(2, width) * 0.25
-    smooth = columns.flatten()[:, None] * axes[0] + rows.flatten()[:, None] * axes[1]
-    return smooth + 0.05 * torch.randn(grid * grid, width)
+    return columns.flatten()[:, None] * axes[0] + rows.flatten()[:, None] * axes[1]
 
 
 def storyboard_logits(
@@ -293,7 +322,8 @@ def pretrain_language_model(
     )
     loader = iter(DataLoader(stream, batch_size=None, num_workers=1, prefetch_factor=8))
     began = time.monotonic()
-    recent: list[dict[str, float]] = []
+    losses: list[tuple[float, float]] = []
+    right: dict[str, list[bool]] = {}
     for step in range(1, steps + 1):
         batch = next(loader)
         with torch.autocast("cpu", torch.bfloat16):
@@ -302,26 +332,35 @@ def pretrain_language_model(
             )
         loss = F.cross_entropy(logits.float(), targets)
         optimizer.step(loss + action_loss, step / steps)
-        recent.append(
-            {
-                "loss": loss.item(),
-                "action_loss": action_loss.item(),
-                "answers_right": answers_right(logits, batch),
-            }
-        )
+        losses.append((loss.item(), action_loss.item()))
+        for family, answers in answers_right(logits, batch).items():
+            right.setdefault(family, []).extend(answers)
         if step % 50 == 0:
-            means = {key: float(np.mean([r[key] for r in recent])) for key in recent[0]}
-            report({"step": step, "seconds": time.monotonic() - began, **means})
-            recent.clear()
+            report(
+                {
+                    "step": step,
+                    "seconds": time.monotonic() - began,
+                    "loss": float(np.mean([one for one, _ in losses])),
+                    "action_loss": float(np.mean([one for _, one in losses])),
+                    "answers_right": float(np.mean(sum(right.values(), []))),
+                    **{family: float(np.mean(answers)) for family, answers in right.items()},
+                }
+            )
+            losses.clear()
+            right.clear()
     return board
 
 
 @torch.no_grad()
-def answers_right(logits: Tensor, batch: Storyboards) -> float:
-    """Share of answers of which every token is the likeliest: those that greedy decoding gives."""
+def answers_right(logits: Tensor, batch: Storyboards) -> dict[str, list[bool]]:
+    """By family, whether all of an answer's tokens are the likeliest, as greedy decoding takes."""
     wanted = batch.labels[:, 1:] != IGNORED
     wrong = logits.argmax(-1) != batch.labels[:, 1:][wanted]
     rows, _ = wanted.nonzero(as_tuple=True)
-    answers = rows * 64 + batch.segments[:, 1:][wanted]
-    everything, mistaken = answers.unique(), answers[wrong].unique()
-    return 1 - len(mistaken) / len(everything)
+    answers = torch.stack([rows, batch.segments[:, 1:][wanted]], 1)
+    mistaken = {tuple(pair) for pair in answers[wrong].tolist()}
+    right: dict[str, list[bool]] = {}
+    for row, families in enumerate(batch.families):
+        for number, family in enumerate(families, start=1):
+            right.setdefault(family, []).append((row, number) not in mistaken)
+    return right
