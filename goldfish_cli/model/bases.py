@@ -22,6 +22,8 @@ from goldfish_cli.model.quiet import silent_transformers as silent_transformers
 from goldfish_cli.model.reference_checkpoint import encoder_state, vision_config_of
 from goldfish_cli.model.vision_encoder import VisionEncoder
 
+MINNOW = "minnow"
+MINNOW_FOLDER = Path(__file__).parents[1] / "assets" / "minnow"
 Role = Literal["vision_encoder", "language_model"]
 NEVER_QUANTIZED = ("vision_encoder", "projector", "lm_head")
 EVA_URL = (
@@ -70,7 +72,7 @@ def find_base(
     """Return the file or folder of a base model, fetching it from the Hugging Face hub if need be.
 
     Args:
-        name: A path, or a hub id such as ``meta-llama/Llama-2-7b-chat-hf``.
+        name: A path, ``minnow``, or a hub id such as ``meta-llama/Llama-2-7b-chat-hf``.
         role: What it is needed for.
         offline: Only look on this machine.
         beside: A folder that a relative path may start from.
@@ -79,6 +81,8 @@ def find_base(
     Raises:
         ModelError: If it is not here and cannot be fetched.
     """
+    if name == MINNOW:
+        return MINNOW_FOLDER
     candidates = [Path(name).expanduser(), *([beside / name] if beside else [])]
     for path in candidates:
         if path.exists():

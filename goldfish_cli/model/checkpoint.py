@@ -21,6 +21,7 @@ import goldfish_cli
 from goldfish_cli.errors import CheckpointError, ModelError
 from goldfish_cli.model.bases import (
     Placement,
+    Role,
     find_base,
     identify,
     is_goldfish,
@@ -101,26 +102,15 @@ def load_checkpoint(
         ModelError: If a base is not there.
     """
     config = GoldfishConfig.from_pretrained(folder)
-    places: dict[str, Path] = {}
-    for role, record in config.base_models.items():
-        if role == "vision_encoder" and not with_vision_encoder:
-            continue
-        name = (bases or {}).get(role, record["name"])
-        path = find_base(name, role, offline=offline, beside=folder)  # type: ignore[arg-type]
-        _check_base(folder, role, record, path)
-        places[role] = path
-    if "language_model" not in places:
-        raise CheckpointError(f"{folder} does not name the language model it was trained upon.")
     encoder = None
     if with_vision_encoder:
-        if "vision_encoder" not in places:
-            raise CheckpointError(f"{folder} does not name the encoder it was trained upon.")
-        size = config.image_size
-        encoder = load_vision_encoder(places["vision_encoder"], placement, image_size=size)
+        path = base_path(folder, config, "vision_encoder", bases=bases, offline=offline)
+        encoder = load_vision_encoder(path, placement, image_size=config.image_size)
+    path = base_path(folder, config, "language_model", bases=bases, offline=offline)
     model = GoldfishForConditionalGeneration.from_parts(
         config,
         vision_encoder=encoder,
-        language_model=load_language_model(places["language_model"], placement),
+        language_model=load_language_model(path, placement),
     )
     try:
         projector = load_file(folder / PROJECTOR_FILE)
@@ -133,6 +123,43 @@ def load_checkpoint(
         load_lora(model, folder / ADAPTER_FOLDER)
         model.train(False)
     return model
+
+
+def base_path(
+    folder: Path,
+    config: GoldfishConfig,
+    role: Role,
+    *,
+    bases: Mapping[str, str] | None = None,
+    offline: bool = False,
+) -> Path:
+    """Find a base model of a small checkpoint and make sure that it is the one trained upon.
+
+    Args:
+        folder: The checkpoint.
+        config: The checkpoint's.
+        role: Which part.
+        bases: See ``load_checkpoint``.
+        offline: Fetch nothing.
+
+    Raises:
+        CheckpointError: If the checkpoint names no such base, or its content is another.
+        ModelError: If it is not there.
+    """
+    part = role.replace("_", " ")
+    record = config.base_models.get(role)
+    if record is None:
+        raise CheckpointError(f"{folder} does not name the {part} that it was trained on.")
+    name = (bases or {}).get(role, record["name"])
+    path = find_base(name, role, offline=offline, beside=folder)
+    found = identify(path, role)
+    if found != record["hash"]:
+        raise CheckpointError(
+            f"{folder} was trained on the {part} {record['name']} (content {record['hash'][:12]}); "
+            f"{path} is another one (content {found[:12]}).",
+            hint=f"Give the {part} that it was trained on.",
+        )
+    return path
 
 
 def set_projector(
@@ -245,17 +272,6 @@ def export_reference(model: GoldfishForConditionalGeneration, path: Path) -> Non
     part = path.with_name(f".{path.name}.part")
     torch.save({"model": state, "config": {"model": settings}, "epoch": 0}, part)
     part.replace(path)
-
-
-def _check_base(folder: Path, role: str, record: Mapping[str, str], path: Path) -> None:
-    found = identify(path, role)  # type: ignore[arg-type]
-    if found != record["hash"]:
-        part = role.replace("_", " ")
-        raise CheckpointError(
-            f"{folder} was trained on the {part} {record['name']} (content {record['hash'][:12]}); "
-            f"{path} is another one (content {found[:12]}).",
-            hint=f"Give the {part} that it was trained on.",
-        )
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from transformers.models.auto.configuration_auto import AutoConfig
 from transformers.models.auto.tokenization_auto import AutoTokenizer
 
 from goldfish_cli.errors import CheckpointError, ModelError
+from goldfish_cli.model.bases import MINNOW as MINNOW
+from goldfish_cli.model.bases import MINNOW_FOLDER as MINNOW_FOLDER
 from goldfish_cli.model.bases import (
     Placement,
     Role,
@@ -20,7 +22,12 @@ from goldfish_cli.model.bases import (
     load_vision_encoder,
     load_whole,
 )
-from goldfish_cli.model.checkpoint import is_small_checkpoint, load_checkpoint, set_projector
+from goldfish_cli.model.checkpoint import (
+    base_path,
+    is_small_checkpoint,
+    load_checkpoint,
+    set_projector,
+)
 from goldfish_cli.model.config import GoldfishConfig, Pooling
 from goldfish_cli.model.devices import choose_device, choose_dtype
 from goldfish_cli.model.fingerprints import load_pickle, weight_files
@@ -34,8 +41,6 @@ from goldfish_cli.model.reference_checkpoint import (
 )
 from goldfish_cli.profiles import Profile
 
-MINNOW = "minnow"
-MINNOW_FOLDER = Path(__file__).parents[1] / "assets" / "minnow"
 PICKLE_SUFFIXES = (".pth", ".pt")
 KNOWN_FORMS = (
     "A model is: minnow (bundled), a Goldfish checkpoint folder, a MiniGPT4-Video .pth file, "
@@ -88,9 +93,8 @@ def load_model(
         loaded = _load_reference(path, profile, bases or {}, offline, with_vision_encoder)
     elif is_small_checkpoint(path):
         config = GoldfishConfig.from_pretrained(path)
-        base = (bases or {}).get("language_model") or config.base_models["language_model"]["name"]
-        size = _weight_bytes(find_base(base, "language_model", offline=offline, beside=path))
-        placement = _place(profile, size)
+        base = base_path(path, config, "language_model", bases=bases, offline=offline)
+        placement = _place(profile, _weight_bytes(base))
         model = load_checkpoint(
             path,
             placement,

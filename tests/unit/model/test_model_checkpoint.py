@@ -1,5 +1,6 @@
 """Small checkpoints, adapters, exports: the same answers again, or an error that names the key."""
 
+import json
 import pickle
 import shutil
 from collections.abc import Callable
@@ -247,6 +248,16 @@ def test_a_missing_base_model_is_named_with_a_way_out(
     with pytest.raises(ModelError, match=r"eva_vit_g\.pth is not here") as caught:
         find_base(str(tmp_path / "eva_vit_g.pth"), "vision_encoder", offline=True)
     assert "https://" in caught.value.hint
+
+
+def test_a_checkpoint_that_names_no_base_model_is_refused(
+    checkpoint: Path, profile: Profile
+) -> None:
+    config = json.loads((checkpoint / "config.json").read_text())
+    config["base_models"] = {}
+    (checkpoint / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="does not name the language model"):
+        load_model(str(checkpoint), profile, offline=True)
 
 
 def test_nothing_but_a_goldfish_model_is_overwritten(started: LoadedModel, tmp_path: Path) -> None:
