@@ -1,12 +1,10 @@
 """Turn a sample into something to look at: frames decoded now, or features stored before."""
 
 import hashlib
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from goldfish_cli.data.annotations import Sample
@@ -17,9 +15,8 @@ from goldfish_cli.media.embedded_subtitles import read_embedded_subtitles
 from goldfish_cli.media.sampling import FramePlan, sample_frames
 from goldfish_cli.media.subtitle_files import read_subtitle_file, shift_cues
 from goldfish_cli.media.subtitles import Cue, align_cues
-from goldfish_cli.media.video import VideoInfo, media_hash, probe
+from goldfish_cli.media.video import Image, VideoInfo, media_hash, probe
 
-MAX_FRAME_BYTES = 512 * 2**20  # of one clip's decoded frames
 _IMAGE_PLAN = "image"
 
 
@@ -30,7 +27,7 @@ class Clip:
     times: tuple[float, ...]  # seconds, one a frame
     cues: tuple[Cue, ...]
     start: float = 0.0  # of the clip's own clock, seconds
-    frames: tuple[np.ndarray[Any, Any], ...] = ()  # (height, width, 3) uint8 each
+    frames: tuple[Image, ...] = ()  # (height, width, 3) uint8 each
     features: Tensor | None = None  # (frames, tokens, dim)
 
 
@@ -43,6 +40,7 @@ class ClipReader:
         store: Where encoder output is kept; ``None`` decodes each time.
         encoder: Hash of the encoder that fills the store.
         hashes: Remembers the hashes of media; ``None`` computes them each time.
+        prepare: Applied to each picture as it is decoded, such as to make it smaller.
     """
 
     def __init__(
@@ -53,7 +51,9 @@ class ClipReader:
         store: FeatureStore | None = None,
         encoder: str = "",
         hashes: HashBook | None = None,
+        prepare: Callable[[Image], Image] = lambda picture: picture,
     ) -> None:
+        self._prepare = prepare
         self.plan = plan
         self.max_words = max_words
         self.store = store
@@ -68,8 +68,9 @@ class ClipReader:
         Raises:
             InputError: If the media is missing or cannot be read.
         """
-        if self.store is None or (key := self.key(sample)) not in self.store:
+        if self.store is None or not self.is_stored(sample):
             return self.decode(sample)
+        key = self.key(sample)
         record = self.store.record(key)
         stored = tuple(Cue(*cue) for cue in record.cues)
         cues = self._sidecar(sample, record.start) or stored
@@ -84,10 +85,9 @@ class ClipReader:
         path = _existing(sample)
         if sample.kind == "image":
             pixels = decode_image(read_image_bytes(path, sample.region), sample.id)
-            return Clip((0.0,), (), frames=(pixels,))
+            return Clip((0.0,), (), frames=(self._prepare(pixels),))
         info = probe(path)
-        size = _bounded_size(info.width, info.height, self.plan.max_frames)
-        frames = sample_frames(path, self.plan, info=info, size=size)
+        frames = sample_frames(path, self.plan, info=info, prepare=self._prepare)
         cues = self._sidecar(sample, info.start) or _embedded_cues(path, info)
         times = tuple(frame.time for frame in frames)
         return Clip(times, cues, info.start, frames=tuple(frame.image for frame in frames))
@@ -99,6 +99,19 @@ class ClipReader:
         cues = tuple((cue.start, cue.end, cue.text) for cue in clip.cues)
         own = () if sample.subtitles else cues  # a sidecar is read anew: it may be corrected
         self.store.add(self.key(sample), features, FeatureRecord(clip.times, clip.start, own))
+
+    def is_stored(self, sample: Sample) -> bool:
+        """Tell whether the sample's features are in the store.
+
+        Raises:
+            InputError: If the media is missing.
+        """
+        return self.store is not None and self.key(sample) in self.store
+
+    def flush(self) -> None:
+        """Write to disk what was kept."""
+        if self.store is not None:
+            self.store.flush()
 
     def key(self, sample: Sample) -> str:
         """Return the name of the sample's features in the store.
@@ -143,12 +156,3 @@ def _existing(sample: Sample) -> Path:
 
 def _embedded_cues(path: Path, info: VideoInfo) -> tuple[Cue, ...]:
     return read_embedded_subtitles(path, info).cues if info.subtitles else ()
-
-
-def _bounded_size(width: int, height: int, num_frames: int) -> tuple[int, int] | None:
-    """Return a smaller size of the same shape where all frames together would be too much."""
-    total = width * height * 3 * num_frames
-    if total <= MAX_FRAME_BYTES:
-        return None
-    scale = math.sqrt(MAX_FRAME_BYTES / total)
-    return max(1, int(width * scale)), max(1, int(height * scale))

@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import torch
@@ -131,19 +130,6 @@ class FeatureStore:
             self._records[key] = (shard, record)
         self._waiting.clear()
         self._waiting_bytes = 0
-
-    def __enter__(self) -> "FeatureStore":
-        """Return itself; leaving writes what is waiting."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Write what is waiting, also when something went wrong: it is done work."""
-        self.flush()
 
     def _index(self, shard: Path) -> None:
         try:

@@ -1,17 +1,25 @@
 """Encode every clip of the training data once and keep the result in the feature store."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
+import numpy as np
 import torch
+from PIL import Image
+from torch import Tensor
 
-from goldfish_cli.data.clips import ClipReader
+from goldfish_cli.data.clips import Clip, ClipReader
 from goldfish_cli.data.dataset import Group, Rejected
 from goldfish_cli.errors import InputError
+from goldfish_cli.media.video import Image as Picture
 from goldfish_cli.model.bases import Placement, find_base, load_vision_encoder
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
 from goldfish_cli.model.loader import LoadedModel
 from goldfish_cli.model.preprocessing import preprocess_frames
+
+CLIPS_AHEAD = 2  # decoded clips that may wait for the encoder
 
 
 def feature_identity(model: GoldfishForConditionalGeneration) -> str:
@@ -58,16 +66,30 @@ def vision_encoder(loaded: LoadedModel, *, offline: bool = False) -> Iterator[No
         model.vision_encoder = None
 
 
+def shrinker(size: int) -> Callable[[Picture], Picture]:
+    """Return what brings a picture to the encoder's size at once, so that no large one is held.
+
+    It is the first step of ``preprocess_frames``, which then finds nothing left to resize.
+    """
+
+    def shrink(picture: Picture) -> Picture:
+        resized = Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC)
+        return np.asarray(resized)
+
+    return shrink
+
+
 def find_missing(reader: ClipReader, groups: Iterable[Group]) -> tuple[list[Group], list[Rejected]]:
-    """Return the groups whose features are not stored, and the samples without media."""
-    missing, rejected = [], []
+    """Return one group for each clip that is not stored, and the samples without media."""
+    missing: dict[str, Group] = {}
+    rejected = []
     for group in groups:
         try:
-            if reader.store is None or reader.key(group[0]) not in reader.store:
-                missing.append(group)
+            if not reader.is_stored(group[0]):
+                missing.setdefault(reader.key(group[0]), group)
         except InputError as error:
             rejected.append(Rejected(group[0].id, str(error)))
-    return missing, rejected
+    return list(missing.values()), rejected
 
 
 def encode_groups(
@@ -78,38 +100,55 @@ def encode_groups(
     chunk: int,
     done: Callable[[int], None] = lambda _: None,
 ) -> list[Rejected]:
-    """Fill the reader's store with what it does not hold yet.
+    """Fill the reader's store; while one clip is encoded, the next is decoded.
 
     A stopped run loses at most the shard it was filling; the next one continues after it.
 
     Args:
         model: Whose encoder makes the features.
         reader: Opens the media; has a store.
-        groups: What to encode; clips that are stored already cost nothing.
+        groups: What to encode, as ``find_missing`` says.
         chunk: Frames that go through the encoder at once.
         done: Hears how many groups are done.
 
     Returns:
         The samples whose media cannot be read.
     """
-    store = reader.store
-    if store is None:
-        raise ValueError("The reader has no feature store.")
     config = model.config
+
+    def prepare(group: Group) -> tuple[Clip, Tensor]:
+        clip = reader.decode(group[0])
+        pixels = preprocess_frames(
+            clip.frames, config.image_size, config.image_mean, config.image_std
+        )
+        return clip, pixels
+
     rejected = []
-    with store:
-        for number, group in enumerate(groups, start=1):
+    try:
+        for number, (group, prepared) in enumerate(_ahead(prepare, groups), start=1):
             try:
-                if reader.key(group[0]) not in store:
-                    clip = reader.decode(group[0])
-                    pixels = preprocess_frames(
-                        clip.frames, config.image_size, config.image_mean, config.image_std
-                    )
-                    reader.keep(group[0], clip, model.encode_frames(pixels, chunk=chunk))
+                clip, pixels = prepared.result()
             except InputError as error:
                 rejected.append(Rejected(group[0].id, str(error)))
+            else:
+                reader.keep(group[0], clip, model.encode_frames(pixels, chunk=chunk))
             done(number)
+    finally:
+        reader.flush()
     return rejected
+
+
+def _ahead(
+    work: Callable[[Group], tuple[Clip, Tensor]], groups: Iterable[Group]
+) -> Iterator[tuple[Group, Future[tuple[Clip, Tensor]]]]:
+    """Do the work on the next groups in a thread, in order, while the caller is busy."""
+    waiting: deque[tuple[Group, Future[tuple[Clip, Tensor]]]] = deque()
+    with ThreadPoolExecutor(1) as pool:
+        for group in groups:
+            waiting.append((group, pool.submit(work, group)))
+            if len(waiting) > CLIPS_AHEAD:
+                yield waiting.popleft()
+        yield from waiting
 
 
 def _dtype(model: GoldfishForConditionalGeneration) -> torch.dtype:

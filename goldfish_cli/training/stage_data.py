@@ -30,12 +30,11 @@ class StageData:
         """Return every group once."""
         return [*(group for groups, _ in self.train for group in groups), *self.validation]
 
-    def without(self, rejected: Sequence[Rejected]) -> "StageData":
-        """Leave out all that is about the rejected samples' media."""
-        bad = {item.id for item in rejected}
+    def only(self, wanted: Callable[[Group], bool]) -> "StageData":
+        """Leave out the groups that are not wanted."""
         return StageData(
-            [([g for g in groups if g[0].id not in bad], weight) for groups, weight in self.train],
-            [g for g in self.validation if g[0].id not in bad],
+            [([g for g in groups if wanted(g)], weight) for groups, weight in self.train],
+            [g for g in self.validation if wanted(g)],
         )
 
     def mixtures(

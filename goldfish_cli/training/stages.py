@@ -38,12 +38,15 @@ from goldfish_cli.training.encoding import (
     encode_groups,
     feature_identity,
     find_missing,
+    shrinker,
     vision_encoder,
 )
 from goldfish_cli.training.recipes import Recipe, StageRecipe
 from goldfish_cli.training.run_folder import FOLDERS, RunFolder, find_start
 from goldfish_cli.training.stage_data import StageData, gather, num_steps, report
 from goldfish_cli.training.trainer import StageTrainer, training_arguments
+
+FRAMES_PER_SECOND = 1.0  # of the fps sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +199,15 @@ def _noted(run: StageRun, settings: StageRecipe) -> dict[str, Any]:
 
 def _reader(run: StageRun, settings: StageRecipe, loaded: LoadedModel) -> ClipReader:
     assert settings.num_frames is not None and settings.subtitle_words is not None  # resolved
-    plan = FramePlan(kind=run.profile.sampling, max_frames=settings.num_frames)
+    kind = run.profile.sampling
+    plan = FramePlan(kind, settings.num_frames, fps=FRAMES_PER_SECOND if kind == "fps" else None)
+    prepare = shrinker(loaded.config.image_size)
     if run.features is None:
-        return ClipReader(plan, max_words=settings.subtitle_words)
+        return ClipReader(plan, max_words=settings.subtitle_words, prepare=prepare)
     return ClipReader(
         plan,
         max_words=settings.subtitle_words,
+        prepare=prepare,
         store=FeatureStore(run.features, dtype=run.feature_dtype),
         encoder=feature_identity(loaded.model),
         hashes=HashBook(run.features / "hashes.jsonl"),
@@ -227,8 +233,8 @@ def _encode(
                 loaded.model, reader, missing, chunk=run.profile.encoder_chunk, done=watcher.done
             )
         report(unreadable, settings.max_bad_samples, watcher.rejected)
-        rejected += unreadable
-    return data.without(rejected)
+    gone = {item.id for item in rejected}
+    return data.only(lambda group: group[0].id not in gone and reader.is_stored(group[0]))
 
 
 def _trainer(

@@ -19,7 +19,7 @@ _tiny = module_from_spec(_spec)
 _spec.loader.exec_module(_tiny)
 tokenizer, config, base, data = _tiny.tokenizer, _tiny.config, _tiny.base, _tiny.data
 
-STEPS = 300
+STEPS = 60
 
 
 @pytest.fixture
@@ -58,17 +58,18 @@ def stop_at(process: "subprocess.Popen[str]", step: int, kind: signal.Signals) -
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     ("kind", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)]
 )
 def test_a_run_that_is_stopped_continues_to_the_same_weights(start, tmp_path, kind, code):
-    whole, errors = start("whole").communicate(timeout=250)
+    whole, errors = start("whole").communicate(timeout=500)
     assert "checkpoint" in json.loads(whole.splitlines()[-1]), errors
     found, message = stop_at(start("stopped"), 37, kind)
     assert found == code
     if code == 130:
         assert "--resume" in message
-    rest, errors = start("stopped", "--resume").communicate(timeout=250)
+    rest, errors = start("stopped", "--resume").communicate(timeout=500)
     steps = [json.loads(line).get("step") for line in rest.splitlines()]
     assert steps[0] > (37 if code == 130 else 30), errors
     assert steps[-2] == STEPS

@@ -17,9 +17,10 @@ RECORD = FeatureRecord((0.5, 1.5, 2.5), 0.25, ((0.0, 1.0, "día"),))
 
 
 def test_what_was_stored_is_read_back_by_another_store(tmp_path):
-    with FeatureStore(tmp_path, dtype="float32") as store:
-        store.add("a", features(1), RECORD)
-        store.add("b", features(2), FeatureRecord((0.0,)))
+    store = FeatureStore(tmp_path, dtype="float32")
+    store.add("a", features(1), RECORD)
+    store.add("b", features(2), FeatureRecord((0.0,)))
+    store.flush()
     again = FeatureStore(tmp_path, dtype="float32")
     assert len(again) == 2
     assert torch.equal(again.features("a"), features(1))
@@ -27,16 +28,18 @@ def test_what_was_stored_is_read_back_by_another_store(tmp_path):
 
 
 def test_half_precision_is_the_default_and_close(tmp_path):
-    with FeatureStore(tmp_path) as store:
-        store.add("a", features(), RECORD)
+    store = FeatureStore(tmp_path)
+    store.add("a", features(), RECORD)
+    store.flush()
     stored = FeatureStore(tmp_path).features("a")
     assert stored.dtype == torch.float16
     torch.testing.assert_close(stored.float(), features(), atol=2e-3, rtol=1e-3)
 
 
 def test_records_of_another_precision_are_not_taken(tmp_path):
-    with FeatureStore(tmp_path) as store:
-        store.add("a", features(), RECORD)
+    store = FeatureStore(tmp_path)
+    store.add("a", features(), RECORD)
+    store.flush()
     assert "a" not in FeatureStore(tmp_path, dtype="float32")
 
 
