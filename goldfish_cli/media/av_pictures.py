@@ -25,7 +25,11 @@ class Orientation(NamedTuple):
 
 
 def orientation(picture: VideoFrame) -> Orientation:
-    """Read the display matrix; an odd angle counts as the nearest right one."""
+    """Read the display matrix; an odd angle counts as the nearest right one.
+
+    Ask this of few pictures: PyAV's ``side_data`` and its picture refer to each other, so that the
+    picture stays in memory until the garbage collector comes by.
+    """
     data = picture.side_data.get(SideDataType.DISPLAYMATRIX)  # type: ignore[call-overload]
     if data is None:
         return Orientation(False, False, False)
@@ -36,14 +40,14 @@ def orientation(picture: VideoFrame) -> Orientation:
     return Orientation(True, c < 0, b < 0)
 
 
-def upright_rgb(picture: VideoFrame, size: tuple[int, int] | None) -> Image:
+def upright_rgb(picture: VideoFrame, upright: Orientation, size: tuple[int, int] | None) -> Image:
     """Convert to RGB, scale to ``size`` (upright width, height) if given, and turn upright.
 
     Returns:
         ``(height, width, 3)`` uint8; bit-equal to what other FFmpeg-based readers give where no
         size is asked.
     """
-    swap_axes, flip_x, flip_y = orientation(picture)
+    swap_axes, flip_x, flip_y = upright
     if size is None:
         image = picture.to_ndarray(format="rgb24")
     else:

@@ -10,7 +10,7 @@ import av.error
 from goldfish_cli.errors import VideoError
 from goldfish_cli.media.av_frames import FrameReader
 from goldfish_cli.media.av_open import choose_stream, open_container, unreadable
-from goldfish_cli.media.av_pictures import upright_rgb
+from goldfish_cli.media.av_pictures import Orientation, orientation, upright_rgb
 from goldfish_cli.media.av_probe import probe_with_av
 from goldfish_cli.media.time_limit import TimeLimit
 from goldfish_cli.media.video_info import Frame, VideoInfo
@@ -42,10 +42,14 @@ class AvEngine:
         try:
             pictures = reader.keyframes_at(times) if only_keyframes else reader.pictures_at(times)
             shown, frame = None, None
+            upright: dict[int, Orientation] = {}  # by rotation, which is cheap to ask of each
             for picture in pictures:
                 if frame is None or picture is not shown:
-                    frame = Frame(reader.seconds(picture), upright_rgb(picture, size))
-                    shown = picture
+                    turn = picture.rotation
+                    if turn not in upright:
+                        upright[turn] = orientation(picture)
+                    image = upright_rgb(picture, upright[turn], size)
+                    frame, shown = Frame(reader.seconds(picture), image), picture
                 yield frame
         except (av.error.FFmpegError, ValueError, MemoryError) as error:
             raise unreadable(path, error) from error

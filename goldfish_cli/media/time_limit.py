@@ -45,6 +45,6 @@ class TimeLimit:
     def error(self) -> VideoError:
         """The error to raise when the time is used up."""
         return VideoError(
-            f"Reading {self.path.name} took longer than {self.seconds:g} s.",
+            f"Reading {self.path.name} took longer than {self.seconds:.3g} s.",
             hint="It may be damaged; re-encode it, for example: ffmpeg -i in.mp4 out.mp4",
         )

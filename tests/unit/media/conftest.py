@@ -28,6 +28,7 @@ class MakeClock(Protocol):
         pix_fmt: str = "yuv420p",
         gop: int = 12,
         rotate: int | None = None,
+        mirror: bool = False,
         options: dict[str, str] | None = None,
         container_options: dict[str, str] | None = None,
         flags: int = 0,
@@ -59,6 +60,7 @@ def write_clock(
     pix_fmt: str = "yuv420p",
     gop: int = 12,
     rotate: int | None = None,
+    mirror: bool = False,
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
     flags: int = 0,
@@ -77,8 +79,8 @@ def write_clock(
         stream.gop_size = gop
         stream.codec_context.time_base = Fraction(1, 1000) if times else Fraction(1, fps)
         stream.codec_context.flags |= flags
-        if rotate is not None:
-            stream.set_display_rotation(rotate)
+        if rotate is not None or mirror:
+            stream.set_display_rotation(rotate or 0, hflip=mirror)
         for i in range(len(times) if times else num_frames):
             frame = av.VideoFrame.from_ndarray(clock_picture(i, size), format="rgb24")
             frame = frame.reformat(format=stream.pix_fmt)

@@ -150,6 +150,13 @@ def test_rotated_video_stands_upright(
     assert small.shape == (10, 20, 3) or decoder == "decord"
 
 
+def test_a_mirrored_video_is_shown_as_in_the_mirror(make_clock, tmp_path: Path) -> None:
+    path = make_clock(tmp_path / "selfie.mp4", num_frames=5, mirror=True)
+    image = read_frames(path, [0.0])[0].image
+    assert image[1, -2].mean() > 200 > image[1, 1].mean()
+    assert (probe(path).width, probe(path).height) == (64, 48)
+
+
 @ENGINES
 def test_keyframes_are_those_before_the_times(
     decoder: Decoder, clock: Path, number_of: Callable[[np.ndarray], int]

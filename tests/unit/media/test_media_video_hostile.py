@@ -212,15 +212,16 @@ def test_a_decoder_that_hangs_is_killed(
 
 
 def test_memory_does_not_grow_with_length(make_clock, tmp_path: Path) -> None:
-    """Peak memory of reading 8 frames, each shrunk on the way, from 1 s and from 20 s of video."""
+    """Peak memory of 8 frames of 2 s and 90 of 20 s of video, each shrunk on the way."""
     script = (
         "import sys, resource; from pathlib import Path;"
         "from goldfish_cli.media.sampling import *;"
-        "sample_frames(Path(sys.argv[1]), FramePlan('uniform', 8), prepare=lambda i: i[:8, :8]);"
+        "plan = FramePlan('uniform', int(sys.argv[2]));"
+        "sample_frames(Path(sys.argv[1]), plan, prepare=lambda image: image[:8, :8].copy());"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     peaks = []
-    for seconds in (1, 20):
+    for seconds, num_frames in ((2, 8), (20, 90)):
         path = make_clock(
             tmp_path / f"{seconds}.mp4",
             num_frames=seconds * 5,
@@ -230,7 +231,10 @@ def test_memory_does_not_grow_with_length(make_clock, tmp_path: Path) -> None:
         )
         root = Path(__file__).parents[3]
         done = subprocess.run(
-            [sys.executable, "-c", script, str(path)], capture_output=True, check=True, cwd=root
+            [sys.executable, "-c", script, str(path), str(num_frames)],
+            capture_output=True,
+            check=True,
+            cwd=root,
         )
         peaks.append(int(done.stdout) / 1024)
     assert peaks[1] < peaks[0] + 20
