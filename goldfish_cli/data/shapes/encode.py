@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.stream import VideoStream
 
 from goldfish_cli.data.shapes.render import Painter
 from goldfish_cli.data.shapes.world import Clip
@@ -66,6 +67,8 @@ def encode_clip(path: Path, painter: Painter, form: VideoFormat) -> None:
     """Write the clip that ``painter`` draws, with its narration as a text stream if so asked."""
     with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream(form.codec, rate=form.fps, options=_options(form))
+        if not isinstance(stream, VideoStream):
+            raise ValueError(f"{form.codec} encodes no video.")
         stream.width, stream.height, stream.pix_fmt = form.width, form.height, "yuv420p"
         stream.gop_size = form.keyframe_every
         stream.thread_count = 1  # clips are drawn side by side already
@@ -80,7 +83,8 @@ def encode_clip(path: Path, painter: Painter, form: VideoFormat) -> None:
         for cue in painter.clip.narration if texts else ():
             raw = cue.text.encode()
             packet = av.Packet(len(raw).to_bytes(2, "big") + raw)
-            packet.stream, packet.time_base = texts, Fraction(1, 1000)
+            packet.stream = texts  # type: ignore[assignment]  # PyAV's stub knows only other kinds
+            packet.time_base = Fraction(1, 1000)
             packet.pts = packet.dts = round(cue.start * 1000)
             packet.duration = round((cue.end - cue.start) * 1000)
             container.mux(packet)

@@ -178,7 +178,7 @@ def sample_questions(
             by_family.setdefault(fact.family, []).append(fact)
     pools = {family: _balanced(pool) for family, pool in by_family.items()}
     order = list(rng.permutation(sorted(pools)))
-    questions = []
+    questions: list[Question] = []
     while len(questions) < count and order:
         for family in order[: count - len(questions)]:
             fact = pools[family](rng)

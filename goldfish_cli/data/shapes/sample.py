@@ -10,11 +10,11 @@ from goldfish_cli.data.shapes.world import Clip, Event, State, narrate
 
 SAMPLE = Clip(
     events=(
-        Event("red", "circle", "moves left", 0.0, 3.0, State(0.75, 0.4, 0.3), State(0.25, 0.4, 0.3)),
-        Event("blue", "square", "grows", 3.0, 6.0, State(0.5, 0.5, 0.18), State(0.5, 0.5, 0.46)),
         Event(
-            "yellow", "star", "moves up", 6.0, 8.0, State(0.6, 0.7, 0.34), State(0.6, 0.3, 0.34)
+            "red", "circle", "moves left", 0.0, 3.0, State(0.75, 0.4, 0.3), State(0.25, 0.4, 0.3)
         ),
+        Event("blue", "square", "grows", 3.0, 6.0, State(0.5, 0.5, 0.18), State(0.5, 0.5, 0.46)),
+        Event("yellow", "star", "moves up", 6.0, 8.0, State(0.6, 0.7, 0.34), State(0.6, 0.3, 0.34)),
     ),
     relation="then",
     duration=8.0,

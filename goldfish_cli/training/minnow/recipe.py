@@ -135,7 +135,25 @@ def make_asset(work: Path, folder: Path) -> None:
     """Merge the adapter into the weights and put the result where the package looks for it."""
     last = work / "runs" / "stage3_video_instruct_final"
     _goldfish("model", "merge", str(last), str(folder), "--dtype", "bfloat16", "--force")
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["base_models"] = {}  # all is merged: nobody needs to find this machine's folders
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(_CARD, encoding="utf-8")
 
+
+_CARD = """---
+library_name: goldfish-video
+license: apache-2.0
+pipeline_tag: video-text-to-text
+---
+# minnow
+
+A tiny video language model that knows Shapes World only: 32 frames of 128 pixels, one visual token each.
+Made from nothing by `make minnow`; docs/minnow.md tells how, and how good it is.
+
+Ask it with: `goldfish ask VIDEO QUESTION`
+"""
 
 STEPS: dict[str, tuple[Callable[[Path], None], str]] = {
     "tokenizer": (make_tokenizer, "tokenizer"),
@@ -150,7 +168,7 @@ STEPS: dict[str, tuple[Callable[[Path], None], str]] = {
 
 def vision_config() -> Blip2VisionConfig:
     """The encoder's shape: EVA-CLIP ViT-g/14 in small."""
-    return Blip2VisionConfig(
+    config = Blip2VisionConfig(
         hidden_size=VISION_WIDTH,
         intermediate_size=4 * VISION_WIDTH,
         num_hidden_layers=VISION_LAYERS,
@@ -161,13 +179,14 @@ def vision_config() -> Blip2VisionConfig:
         layer_norm_eps=1e-6,
         qkv_bias=True,
         initializer_range=0.02,
-        attn_implementation="eager",  # twice as fast as SDPA's backward pass on a CPU
     )
+    config._attn_implementation = "eager"  # twice as fast as SDPA's backward pass on a CPU
+    return config
 
 
 def text_config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
     """The language model's shape: Llama-2 in small."""
-    return LlamaConfig(
+    config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=TEXT_WIDTH,
         intermediate_size=TEXT_WIDTH * 8 // 3,
@@ -179,8 +198,9 @@ def text_config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
-        attn_implementation="eager",
     )
+    config._attn_implementation = "eager"
+    return config
 
 
 def _logger(path: Path) -> Callable[[dict[str, float]], None]:
