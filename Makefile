@@ -55,4 +55,4 @@ bench: $(STAMP)  ## Measure what the documentation claims
 	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
 docs: $(STAMP)  ## Write the help pages in docs/commands again
-	$(BIN)/python docs/write_help_pages.py
+	NO_COLOR=1 COLUMNS=100 TERMINAL_WIDTH=100 $(BIN)/python docs/write_help_pages.py
