@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,7 +15,8 @@ from goldfish_cli.data.clips import Clip, ClipReader
 from goldfish_cli.data.dataset import Group, Rejected
 from goldfish_cli.errors import InputError
 from goldfish_cli.media.video import Image as Picture
-from goldfish_cli.model.bases import Placement, find_base, load_vision_encoder
+from goldfish_cli.model.bases import Placement, load_vision_encoder
+from goldfish_cli.model.checkpoint import base_path
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
 from goldfish_cli.model.loader import LoadedModel
 from goldfish_cli.model.preprocessing import preprocess_frames
@@ -51,13 +53,13 @@ def vision_encoder(loaded: LoadedModel, *, offline: bool = False) -> Iterator[No
 
     Raises:
         ModelError: If the encoder is not there.
+        CheckpointError: If it is not the one that the features are named by.
     """
     model = loaded.model
     if model.vision_encoder is not None:
         yield
         return
-    name = model.config.base_models["vision_encoder"]["name"]
-    path = find_base(name, "vision_encoder", offline=offline)
+    path = base_path(Path(loaded.name), model.config, "vision_encoder", offline=offline)
     placement = Placement(loaded.device, _dtype(model))
     model.vision_encoder = load_vision_encoder(path, placement, image_size=model.config.image_size)
     try:

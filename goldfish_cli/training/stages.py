@@ -20,10 +20,10 @@ from goldfish_cli.data.features import FeatureStore, HashBook
 from goldfish_cli.errors import InterruptedRunError
 from goldfish_cli.media.sampling import FramePlan
 from goldfish_cli.model.adapters import add_lora
-from goldfish_cli.model.bases import Role, identify
+from goldfish_cli.model.bases import MINNOW, MINNOW_FOLDER, Role, identify
 from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
-from goldfish_cli.model.loader import MINNOW, MINNOW_FOLDER, LoadedModel, load_model
+from goldfish_cli.model.loader import LoadedModel, load_model
 from goldfish_cli.profiles import Profile
 from goldfish_cli.training.callbacks import (
     LOG_NAME,
@@ -151,9 +151,10 @@ def name_bases(config: GoldfishConfig, start: str) -> None:
     """Note in a whole model's configuration that what is trained now is trained upon it."""
     if not config.base_models:
         folder = MINNOW_FOLDER if start == MINNOW else Path(start).expanduser().resolve()
+        name = MINNOW if start == MINNOW else str(folder)
         roles: tuple[Role, ...] = ("vision_encoder", "language_model")
         config.base_models = {
-            role: {"name": str(folder), "hash": identify(folder, role)} for role in roles
+            role: {"name": name, "hash": identify(folder, role)} for role in roles
         }
 
 
