@@ -1,4 +1,4 @@
-"""Every failure that a user can cause: a message, a hint and an exit code. Knows nothing of the terminal."""
+"""Every failure that a user can cause: message, hint, exit code. Knows nothing of the terminal."""
 
 
 class GoldfishError(Exception):

@@ -342,7 +342,7 @@ def pretrain_language_model(
                     "seconds": time.monotonic() - began,
                     "loss": float(np.mean([one for one, _ in losses])),
                     "action_loss": float(np.mean([one for _, one in losses])),
-                    "answers_right": float(np.mean(sum(right.values(), []))),
+                    "answers_right": float(np.mean([one for row in right.values() for one in row])),
                     **{family: float(np.mean(answers)) for family, answers in right.items()},
                 }
             )

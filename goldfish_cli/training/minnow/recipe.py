@@ -149,8 +149,8 @@ pipeline_tag: video-text-to-text
 ---
 # minnow
 
-A tiny video language model that knows Shapes World only: 32 frames of 128 pixels, one visual token each.
-Made from nothing by `make minnow`; docs/minnow.md tells how, and how good it is.
+A tiny video language model that knows Shapes World only: 32 frames of 128 pixels, one visual token
+each. Made from nothing by `make minnow`; docs/minnow.md tells how, and how good it is.
 
 Ask it with: `goldfish ask VIDEO QUESTION`
 """
