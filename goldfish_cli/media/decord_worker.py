@@ -61,6 +61,7 @@ def main() -> None:
         request = json.loads(sys.stdin.buffer.read())
         try:
             serve(request, out)
+            answer(out, {"end": True})
         # decord raises its own error type, RuntimeError and bare Exceptions for bad files alike.
         except Exception as error:
             message = (str(error) or type(error).__name__).strip().splitlines()[0]

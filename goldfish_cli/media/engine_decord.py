@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.util import find_spec
@@ -128,7 +128,8 @@ def _worker(
     )
     try:
         assert process.stdin is not None and process.stdout is not None
-        with process.stdin as pipe:
+        # A process that died at once is reported when it gives no reply.
+        with suppress(BrokenPipeError), process.stdin as pipe:
             pipe.write(json.dumps(request).encode())
         yield _replies(process, process.stdout, path, limit)
     finally:
@@ -144,13 +145,13 @@ def _replies(
     while True:
         with _killed_when_late(process, limit) as late:
             line = pipe.readline()
-            header = json.loads(line) if line else None
+            header = json.loads(line) if line.endswith(b"\n") else None
             body = pipe.read(header["bytes"]) if header else b""
         if late.is_set():
             raise limit.error()
         if header is None:
-            if process.wait() != 0:
-                raise _unreadable(path, f"it crashed with exit status {process.returncode}")
+            raise _unreadable(path, f"it crashed with exit status {process.wait()}")
+        if "end" in header:
             return
         if "error" in header:
             raise _unreadable(path, header["error"])

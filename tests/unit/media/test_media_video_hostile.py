@@ -89,6 +89,27 @@ def test_what_is_no_file_is_refused_in_one_line(tmp_path: Path) -> None:
         assert_clear(refusal.value)
 
 
+@pytest.mark.parametrize("script", ["import os; os.abort()", "print('{', end='')"])
+def test_a_decoder_that_crashes_is_reported(
+    script: str, clock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = subprocess.Popen
+
+    def start_crashing(command: list[str], **options) -> "subprocess.Popen[bytes]":
+        return real([sys.executable, "-c", script], **options)
+
+    monkeypatch.setattr(engine_decord.subprocess, "Popen", start_crashing)
+    with pytest.raises(VideoError, match="decord cannot read") as refusal:
+        read_frames(clock, [1.0], decoder="decord")
+    assert_clear(refusal.value)
+
+
+def test_a_name_that_is_no_text_can_still_be_read(clock: Path, tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.mp4"))
+    path.write_bytes(clock.read_bytes())
+    assert probe(path).num_frames == 75
+
+
 def test_sound_without_pictures_is_refused_even_with_a_cover(tmp_path: Path) -> None:
     import av
 
