@@ -127,11 +127,8 @@ def export_model(
     _check_free(output, force=force)
 
     from goldfish_cli.model.bases import is_goldfish
-    from goldfish_cli.model.checkpoint import (
-        export_reference,
-        is_small_checkpoint,
-        save_checkpoint,
-    )
+    from goldfish_cli.model.checkpoint import is_small_checkpoint, save_checkpoint
+    from goldfish_cli.model.export import export_reference
 
     folder = Path(checkpoint).expanduser()
     if checkpoint == options.DEFAULT_MODEL or (
@@ -185,7 +182,7 @@ def merge(
     import torch
     from transformers.utils import logging
 
-    from goldfish_cli.model.checkpoint import export_merged
+    from goldfish_cli.model.export import export_merged
 
     if quiet or as_json or not sys.stderr.isatty():
         logging.disable_progress_bar()

@@ -4,21 +4,17 @@ A folder holds ``config.json``, ``projector.safetensors``, ``adapter/`` (PEFT, i
 tokenizer, ``goldfish.yaml`` (the settings it was made with) and a model card.
 """
 
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import goldfish_cli
-from goldfish_cli.errors import CheckpointError, ModelError
+from goldfish_cli.errors import CheckpointError
 from goldfish_cli.model.bases import (
     Placement,
     Role,
@@ -29,11 +25,8 @@ from goldfish_cli.model.bases import (
     load_vision_encoder,
 )
 from goldfish_cli.model.config import GoldfishConfig
-from goldfish_cli.model.goldfish import (
-    GoldfishForConditionalGeneration,
-    has_quantized_weights,
-)
-from goldfish_cli.model.reference_checkpoint import write_trained
+from goldfish_cli.model.folders import model_card, replacing_folder
+from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
 
 PROJECTOR_FILE = "projector.safetensors"
 ADAPTER_FOLDER = "adapter"
@@ -65,7 +58,7 @@ def save_checkpoint(
     Raises:
         CheckpointError: If ``folder`` holds something else.
     """
-    with _replacing(folder) as new:
+    with replacing_folder(folder) as new:
         model.config.save_pretrained(new)
         tokenizer.save_pretrained(new)
         save_file(_contiguous(model.projector.state_dict()), new / PROJECTOR_FILE)
@@ -76,7 +69,7 @@ def save_checkpoint(
         content = {"made_with": goldfish_cli.__version__, "settings": dict(settings or {})}
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
         (new / SETTINGS_FILE).write_text(text, encoding="utf-8")
-        card = _model_card(model.config, description, has_adapter=has_adapter(model))
+        card = model_card(model.config, description, has_adapter=has_adapter(model))
         (new / "README.md").write_text(card, encoding="utf-8")
 
 
@@ -194,130 +187,5 @@ def has_adapter(model: GoldfishForConditionalGeneration) -> bool:
     return getattr(model.language_model, "peft_config", None) is not None
 
 
-def export_merged(
-    model: GoldfishForConditionalGeneration,
-    folder: Path,
-    tokenizer: Any,
-    *,
-    dtype: torch.dtype | None = None,
-    description: str = "",
-) -> None:
-    """Write the whole model as one Transformers folder, the adapter merged into the weights.
-
-    Args:
-        model: Its adapter is merged and its weights are cast in place.
-        folder: An earlier model there is replaced.
-        tokenizer: Of the language model.
-        dtype: Format of the weights; ``None`` leaves each as it is.
-        description: A paragraph for the model card.
-
-    Raises:
-        ModelError: If the model is quantized, or has no vision encoder.
-        CheckpointError: If ``folder`` holds something else.
-    """
-    if model.vision_encoder is None:
-        raise ModelError("A model without its vision encoder cannot be written whole.")
-    if has_quantized_weights(model):
-        raise ModelError(
-            "A quantized model cannot be written whole without loss.",
-            hint="Load it with quantization: none.",
-        )
-    if has_adapter(model):
-        from goldfish_cli.model.adapters import merge_lora  # PEFT costs seconds to import
-
-        merge_lora(model)
-    if dtype is not None:
-        model.to(dtype=dtype)  # type: ignore[call-arg]
-    with _replacing(folder) as new:
-        model.save_pretrained(new)
-        tokenizer.save_pretrained(new)
-        card = _model_card(model.config, description, has_adapter=False)
-        (new / "README.md").write_text(card, encoding="utf-8")
-
-
-def export_reference(model: GoldfishForConditionalGeneration, path: Path) -> None:
-    """Write what was trained as a ``.pth`` that MiniGPT4-Video's own scripts load.
-
-    Args:
-        model: Trained with token pooling of four, or without pooling.
-        path: Replaced if it exists.
-
-    Raises:
-        ModelError: If the reference has no such pooling.
-    """
-    config = model.config
-    if config.pooling == "mean" or (config.pooling == "concat" and config.pooling_size != 4):
-        raise ModelError(
-            f"MiniGPT4-Video has no pooling {config.pooling} of {config.pooling_size}.",
-            hint="It joins 4 tokens, or none.",
-        )
-    settings: dict[str, Any] = {
-        "image_size": config.image_size,
-        "token_pooling": config.pooling == "concat",
-        "llama_model": config.base_models.get("language_model", {}).get("name", ""),
-    }
-    lora: dict[str, Tensor] = {}
-    if has_adapter(model):
-        from goldfish_cli.model.adapters import lora_state  # PEFT costs seconds to import
-
-        lora = lora_state(model)
-        adapter = model.language_model.peft_config["default"]
-        settings |= {
-            "lora_r": adapter.r,
-            "lora_alpha": adapter.lora_alpha,
-            "lora_target_modules": sorted(adapter.target_modules),
-        }
-    state = write_trained(model.projector.state_dict(), lora)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    torch.save({"model": state, "config": {"model": settings}, "epoch": 0}, part)
-    part.replace(path)
-
-
-@contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
-    """Yield a new folder beside ``folder`` that takes its place once the work has succeeded."""
-    if folder.exists() and not (folder.is_dir() and (_is_empty(folder) or is_goldfish(folder))):
-        raise CheckpointError(f"{folder} exists and is not a Goldfish model; nothing was written.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:
-        new, old = Path(scratch) / "new", Path(scratch) / "old"
-        new.mkdir()
-        yield new
-        if folder.exists():
-            folder.rename(old)
-        shutil.move(new, folder)
-
-
-def _is_empty(folder: Path) -> bool:
-    return not any(folder.iterdir())
-
-
 def _contiguous(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-
-
-def _model_card(config: GoldfishConfig, description: str, *, has_adapter: bool) -> str:
-    bases = [
-        f"- {role.replace('_', ' ')}: `{record['name']}` (content `{record['hash']}`)"
-        for role, record in config.base_models.items()
-    ]
-    holds = "projector and LoRA adapter" if has_adapter else "projector"
-    lines = [
-        "---",
-        "library_name: goldfish-video",
-        "pipeline_tag: video-text-to-text",
-        "---",
-        "# A Goldfish video-language model",
-        "",
-        description or "It answers questions about short videos.",
-        "",
-        f"- each frame: {config.image_size} pixels a side, {config.tokens_per_frame} visual tokens",
-        f"- frames per clip in training: {config.num_frames}",
-        f"- trained part: {holds}",
-        *(["", "Trained upon:", "", *bases] if bases else []),
-        "",
-        "Ask it with: `goldfish ask VIDEO QUESTION --model THIS_FOLDER`",
-        "",
-    ]
-    return "\n".join(lines)

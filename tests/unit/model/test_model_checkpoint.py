@@ -17,12 +17,8 @@ from transformers import AutoModelForCausalLM
 from goldfish_cli.errors import CheckpointError, ModelError
 from goldfish_cli.model.adapters import add_lora, lora_state, merge_lora
 from goldfish_cli.model.bases import Placement, find_base, load_vision_encoder
-from goldfish_cli.model.checkpoint import (
-    export_merged,
-    export_reference,
-    has_adapter,
-    save_checkpoint,
-)
+from goldfish_cli.model.checkpoint import has_adapter, save_checkpoint
+from goldfish_cli.model.export import export_merged, export_reference
 from goldfish_cli.model.fingerprints import fingerprint, load_pickle
 from goldfish_cli.model.loader import LoadedModel, load_config, load_model
 from goldfish_cli.profiles import Profile
@@ -248,6 +244,19 @@ def test_a_missing_base_model_is_named_with_a_way_out(
     with pytest.raises(ModelError, match=r"eva_vit_g\.pth is not here") as caught:
         find_base(str(tmp_path / "eva_vit_g.pth"), "vision_encoder", offline=True)
     assert "https://" in caught.value.hint
+
+
+def test_a_base_model_given_by_a_relative_path_is_found_from_anywhere(
+    base_models: dict[str, str],
+    profile: Profile,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(Path(base_models["vision_encoder"]).parent)
+    loaded = load_model_with(profile, {"vision_encoder": "vision", "language_model": "llm"})
+    save_checkpoint(loaded.model, tmp_path / "small", loaded.tokenizer)
+    monkeypatch.chdir(tmp_path)
+    assert torch.equal(logits_of(load_model("small", profile, offline=True)), logits_of(loaded))
 
 
 def test_a_checkpoint_that_names_no_base_model_is_refused(

@@ -13,8 +13,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from goldfish_cli.errors import CheckpointError, ModelError, ProfileError
 from goldfish_cli.model.adapters import add_lora, merge_lora
-from goldfish_cli.model.checkpoint import export_merged, save_checkpoint
+from goldfish_cli.model.checkpoint import save_checkpoint
 from goldfish_cli.model.devices import SMALL_MODEL_BYTES, choose_device, choose_dtype
+from goldfish_cli.model.export import export_merged
 from goldfish_cli.model.loader import LoadedModel, load_config, load_model, start_model
 from goldfish_cli.profiles import Profile
 
