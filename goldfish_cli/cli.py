@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from goldfish_cli import __version__
 from goldfish_cli.commands import ask, doctor, model, prep, profile, train
 from goldfish_cli.commands.output import report_error
+from goldfish_cli.commands.startup import leave
 from goldfish_cli.errors import GoldfishError, OutOfMemoryError
 
 _ORDER = ("ask", "prep", "train", "profile", "model", "doctor")
@@ -163,7 +164,10 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # an answer in any script, a name in no encoding
             stream.reconfigure(errors="backslashreplace")
-    app(prog_name="goldfish")
+    try:
+        app(prog_name="goldfish")
+    except SystemExit as stop:
+        leave(stop.code if isinstance(stop.code, int) else 0)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,9 @@ from goldfish_cli.model.prompts import encode_prompt
 from goldfish_cli.profiles import Profile
 
 
+SMALL_MODEL_PARAMETERS = 50_000_000  # below it threads wait for each other longer than they work
+
+
 @dataclass(frozen=True, slots=True)
 class _Prefix:
     """The part of a prompt that all questions share, as the language model remembers it."""
@@ -74,7 +77,11 @@ class NativeModel:
         if profile.threads:
             torch.set_num_threads(profile.threads)
         check_fits(MemoryPlanner(load_config(name, offline=offline)), profile)
-        return cls(load_model(name, profile, offline=offline), profile)
+        loaded = load_model(name, profile, offline=offline)
+        is_small = loaded.model.num_parameters() < SMALL_MODEL_PARAMETERS
+        if is_small and loaded.device.type == "cpu" and not profile.threads:
+            torch.set_num_threads(1)
+        return cls(loaded, profile)
 
     def num_frames(self, profile: Profile) -> int:
         """Return the profile's number of frames, else that of the training."""
