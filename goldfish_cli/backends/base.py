@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from goldfish_cli.media.video import Frame
+from goldfish_cli.media.video import Frame, Image
 from goldfish_cli.profiles import Profile
 
 
@@ -85,6 +85,9 @@ class VideoLanguageModel(Protocol):
 
     def context_limit(self, profile: Profile, settings: GenerationSettings) -> int | None:
         """Give the longest prompt in tokens that leaves room for an answer; None: not known."""
+
+    def shrink(self, picture: Image) -> Image:
+        """Reduce a decoded picture to what ``encode`` needs of it, so that only that is held."""
 
     def encode(self, frames: Iterable[Frame]) -> Any:
         """Do everything that depends on the pictures alone, once for all questions.

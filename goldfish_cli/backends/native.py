@@ -10,14 +10,13 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 from goldfish_cli.backends.base import GenerationSettings, Reply, Turn
 from goldfish_cli.backends.generation import TextPieces, TokenChooser, end_tokens
-from goldfish_cli.media.video import Frame
+from goldfish_cli.media.video import Frame, Image
 from goldfish_cli.model.fitting import check_fits
 from goldfish_cli.model.loader import LoadedModel, load_config, load_model
 from goldfish_cli.model.memory import MemoryPlanner
-from goldfish_cli.model.preprocessing import preprocess_frames
+from goldfish_cli.model.preprocessing import preprocess_frames, resize_frame
 from goldfish_cli.model.prompts import encode_prompt
 from goldfish_cli.profiles import Profile
-
 
 SMALL_MODEL_PARAMETERS = 50_000_000  # below it threads wait for each other longer than they work
 
@@ -93,6 +92,10 @@ class NativeModel:
         if positions is None:
             return profile.max_context_tokens
         return min(profile.max_context_tokens, positions - settings.max_new_tokens)
+
+    def shrink(self, picture: Image) -> Image:
+        """Bring a picture to the encoder's size, as ``encode`` would."""
+        return resize_frame(picture, self.config.image_size)
 
     @torch.inference_mode()
     def encode(self, frames: Iterable[Frame]) -> NativeVideo:

@@ -9,12 +9,14 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from PIL import Image as pillow
+
 from goldfish_cli.backends.base import GenerationSettings, Reply, Turn
 from goldfish_cli.backends.chat_client import ChatClient, ServerLimits
 from goldfish_cli.backends.messages import chat_messages, frame_parts
-from goldfish_cli.backends.pictures import to_picture
+from goldfish_cli.backends.pictures import shrink
 from goldfish_cli.errors import ModelError
-from goldfish_cli.media.video import Frame
+from goldfish_cli.media.video import Frame, Image
 from goldfish_cli.profiles import Profile
 
 NUM_FRAMES = 16  # many servers refuse more pictures in one request
@@ -79,6 +81,10 @@ class ServerModel:
     def context_limit(self, profile: Profile, settings: GenerationSettings) -> int | None:
         """Return ``None``: only the server knows, and says so when a prompt is too long."""
         return None
+
+    def shrink(self, picture: Image) -> Image:
+        """Bring a picture to at most 768 pixels a side."""
+        return shrink(picture)
 
     def encode(self, frames: Iterable[Frame]) -> SentVideo:
         """Compress frames to JPEG, at most 768 pixels wide and high."""
@@ -167,7 +173,7 @@ def _parameters(settings: GenerationSettings) -> dict[str, Any]:
 
 def _data_url(frame: Frame) -> str:
     buffer = io.BytesIO()
-    to_picture(frame).save(buffer, "JPEG", quality=JPEG_QUALITY)
+    pillow.fromarray(shrink(frame.image)).save(buffer, "JPEG", quality=JPEG_QUALITY)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image as pillow
 from torch import Tensor
 from transformers.feature_extraction_utils import BatchFeature
 from transformers.models.auto.modeling_auto import AutoModelForImageTextToText
@@ -15,11 +16,11 @@ from transformers.video_utils import VideoMetadata
 from goldfish_cli.backends.base import GenerationSettings, Reply, Turn
 from goldfish_cli.backends.generation import TextPieces, TokenChooser, end_tokens
 from goldfish_cli.backends.messages import Part, chat_messages, frame_parts, transcript_part
-from goldfish_cli.backends.pictures import to_picture
+from goldfish_cli.backends.pictures import shrink
 from goldfish_cli.backends.processors import load_processor, takes_videos
 from goldfish_cli.backends.token_stream import generated_tokens
 from goldfish_cli.errors import CheckpointError
-from goldfish_cli.media.video import Frame
+from goldfish_cli.media.video import Frame, Image
 from goldfish_cli.model.bases import Placement, find_base, silent_transformers
 from goldfish_cli.model.devices import choose_device, choose_dtype
 from goldfish_cli.model.fingerprints import weight_files
@@ -40,8 +41,7 @@ class ShownVideo:
 
     times: tuple[float, ...]
     """Seconds."""
-    pictures: tuple[Any, ...]
-    """PIL images."""
+    pictures: tuple[pillow.Image, ...]
     pixels: dict[str, Tensor] = field(default_factory=dict)
     """What the vision encoder takes: the same tensors for all questions, so it runs once."""
     prompt: tuple[Any, BatchFeature] | None = None
@@ -132,10 +132,14 @@ class TransformersModel:
         positions = getattr(text, "max_position_embeddings", None)
         return positions - settings.max_new_tokens if positions else None
 
+    def shrink(self, picture: Image) -> Image:
+        """Bring a picture to at most 768 pixels a side."""
+        return shrink(picture)
+
     def encode(self, frames: Iterable[Frame]) -> ShownVideo:
         """Keep frames as pictures; the model encodes them with the first question."""
-        pairs = [(frame.time, to_picture(frame)) for frame in frames]
-        return ShownVideo(tuple(time for time, _ in pairs), tuple(image for _, image in pairs))
+        shown = [(frame.time, pillow.fromarray(shrink(frame.image))) for frame in frames]
+        return ShownVideo(tuple(time for time, _ in shown), tuple(image for _, image in shown))
 
     def count_tokens(
         self, video: ShownVideo, captions: Sequence[str], turns: Sequence[Turn]

@@ -1,6 +1,5 @@
 """Look at a part of a video once: its frames encoded, its subtitles found, ready for questions."""
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ Notify = Callable[[str], None]
 """Takes one sentence that the user should know; the library itself never prints."""
 
 DEFAULT_FPS = 1.0  # for the fps sampling
-MAX_FRAME_BYTES = 512 * 2**20  # of all decoded frames together; 1080p reaches it at 86 frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +138,7 @@ def watch(
         plan,
         info=info,
         decoder=look.decoder,
-        size=_bounded_size(info.width, info.height, plan.max_frames),
+        prepare=model.shrink,
         notes=notes,
     )
     for note in (*notes, *subtitles.notes):
@@ -153,12 +151,3 @@ def _span(info: VideoInfo) -> str:
     if info.start > 0.1:  # many files begin some milliseconds after zero
         return f"from {info.start:.2f} s to {info.end:.2f} s"
     return f"{info.duration:.2f} s"
-
-
-def _bounded_size(width: int, height: int, num_frames: int) -> tuple[int, int] | None:
-    """Shrink frames, keeping their shape, where all of them together would not fit in memory."""
-    total = width * height * 3 * num_frames
-    if total <= MAX_FRAME_BYTES:
-        return None  # the decoder's own pixels: the model's resampling is then the only one
-    scale = math.sqrt(MAX_FRAME_BYTES / total)
-    return max(1, int(width * scale)), max(1, int(height * scale))

@@ -6,15 +6,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from goldfish_cli.data.clips import Clip, ClipReader
 from goldfish_cli.data.dataset import Group, Rejected
 from goldfish_cli.errors import InputError
-from goldfish_cli.media.video import Image as Picture
 from goldfish_cli.model.bases import Placement, load_vision_encoder
 from goldfish_cli.model.checkpoint import base_path
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
@@ -66,19 +63,6 @@ def vision_encoder(loaded: LoadedModel, *, offline: bool = False) -> Iterator[No
         yield
     finally:
         model.vision_encoder = None
-
-
-def shrinker(size: int) -> Callable[[Picture], Picture]:
-    """Return what brings a picture to the encoder's size at once, so that no large one is held.
-
-    It is the first step of ``preprocess_frames``, which then finds nothing left to resize.
-    """
-
-    def shrink(picture: Picture) -> Picture:
-        resized = Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC)
-        return np.asarray(resized)
-
-    return shrink
 
 
 def find_missing(reader: ClipReader, groups: Iterable[Group]) -> tuple[list[Group], list[Rejected]]:

@@ -7,6 +7,7 @@ adapters of the language model to answer questions. Each starts where the one be
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from goldfish_cli.model.bases import MINNOW, MINNOW_FOLDER, Role, identify
 from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
 from goldfish_cli.model.loader import LoadedModel, load_model
+from goldfish_cli.model.preprocessing import resize_frame
 from goldfish_cli.profiles import Profile
 from goldfish_cli.training.callbacks import (
     LOG_NAME,
@@ -38,7 +40,6 @@ from goldfish_cli.training.encoding import (
     encode_groups,
     feature_identity,
     find_missing,
-    shrinker,
     vision_encoder,
 )
 from goldfish_cli.training.recipes import Recipe, StageRecipe
@@ -202,7 +203,7 @@ def _reader(run: StageRun, settings: StageRecipe, loaded: LoadedModel) -> ClipRe
     assert settings.num_frames is not None and settings.subtitle_words is not None  # resolved
     kind = run.profile.sampling
     plan = FramePlan(kind, settings.num_frames, fps=FRAMES_PER_SECOND if kind == "fps" else None)
-    prepare = shrinker(loaded.config.image_size)
+    prepare = partial(resize_frame, image_size=loaded.config.image_size)
     if run.features is None:
         return ClipReader(plan, max_words=settings.subtitle_words, prepare=prepare)
     return ClipReader(

@@ -1,12 +1,14 @@
 from pathlib import Path
 
 import pytest
+import torch
 from ask_parts import write_audio, write_video
 
 from goldfish_cli.backends.native import NativeModel
 from goldfish_cli.errors import SubtitleError, UsageError, VideoError
-from goldfish_cli.inference import clip as clips
 from goldfish_cli.inference.clip import Look, inspect, watch
+from goldfish_cli.media.sampling import FramePlan, sample_frames
+from goldfish_cli.media.video import Frame
 from goldfish_cli.profiles import Profile
 
 
@@ -40,17 +42,16 @@ def test_the_profile_limits_frames(model: NativeModel, film: Path, profile: Prof
     assert len(watch(model, Look(film), small).encoded.times) == 2
 
 
-def test_frames_that_would_not_fit_in_memory_are_read_smaller(
+def test_frames_are_held_at_the_size_that_the_model_sees(
     model: NativeModel, film: Path, profile: Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[tuple[int, ...]] = []
+    seen: list[Frame] = []
     encode = model.encode
-    monkeypatch.setattr(clips, "MAX_FRAME_BYTES", 64 * 48 * 3)
-    monkeypatch.setattr(
-        model, "encode", lambda frames: seen.extend(f.image.shape for f in frames) or encode(frames)
-    )
-    watch(model, Look(film), profile)
-    assert set(seen) == {(24, 32, 3)}
+    monkeypatch.setattr(model, "encode", lambda frames: encode(seen.extend(frames) or seen))
+    clip = watch(model, Look(film), profile)
+    assert {frame.image.shape for frame in seen} == {(16, 16, 3)}
+    whole = encode(sample_frames(film, FramePlan("uniform", 4)))
+    assert torch.equal(clip.encoded.features, whole.features)
 
 
 @pytest.mark.parametrize("start", [2.0, 2.5, 3600.0])
