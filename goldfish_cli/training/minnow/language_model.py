@@ -136,7 +136,8 @@ class StoryboardStream(IterableDataset[Storyboards]):
         # copying what was said takes the longest to learn
         items += sample_questions(clip, rng, 2, families=("narration",))
         for number, item in enumerate(items, start=1):
-            question = self.tokenizer(f"\n{item.question} [/INST]", add_special_tokens=False)
+            words = with_strange_words(item.question, rng)
+            question = self.tokenizer(f"\n{words} [/INST]", add_special_tokens=False)
             asked = question["input_ids"]
             answer = encode_answer(self.tokenizer, item.answer).ids
             tokens = [*asked, *answer]
@@ -163,6 +164,58 @@ def rename(cue: Narration, rng: np.random.Generator) -> Narration:
     if cue.key != "name" and rng.random() < 0.7:
         return cue
     return narrate(cue.key, random_name(rng), cue.start, cue.end)
+
+
+_WEAK_WORDS = frozenset(
+    [
+        "a",
+        "are",
+        "can",
+        "clip",
+        "did",
+        "do",
+        "does",
+        "film",
+        "footage",
+        "for",
+        "give",
+        "happens",
+        "in",
+        "is",
+        "it",
+        "me",
+        "of",
+        "one",
+        "please",
+        "recording",
+        "say",
+        "scene",
+        "see",
+        "tell",
+        "the",
+        "there",
+        "this",
+        "to",
+        "video",
+        "what",
+        "which",
+        "you",
+    ]
+)
+
+
+def with_strange_words(question: str, rng: np.random.Generator) -> str:
+    """Now and then put a made-up word in the place of a weak one, or at the start.
+
+    People ask in words that no list of wordings holds; the words that matter still tell.
+    """
+    if rng.random() < 0.6:
+        return question
+    words = [
+        random_name(rng) if word.lower() in _WEAK_WORDS and rng.random() < 0.15 else word
+        for word in question.split(" ")
+    ]
+    return " ".join([random_name(rng), *words] if rng.random() < 0.2 else words)
 
 
 def patch_maps(clip: Clip, times: list[float], grid: int, rng: np.random.Generator) -> Tensor:
