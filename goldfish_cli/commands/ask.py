@@ -1,6 +1,7 @@
 """``goldfish ask``: questions about one video, answered on stdout."""
 
 import os
+import re
 import secrets
 import sys
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from goldfish_cli.commands.output import note, report_error, show
 from goldfish_cli.commands.startup import without_collector
 from goldfish_cli.commands.times import parse_time
 from goldfish_cli.commands.turns import show_turn
-from goldfish_cli.errors import DoesNotFitError, PartialError, UsageError
+from goldfish_cli.errors import DoesNotFitError, PartialError, UsageError, VideoError
 
 if TYPE_CHECKING:
     from goldfish_cli.inference.conversation import Conversation
@@ -155,6 +156,8 @@ def ask(
         subtitles=_subtitles(subtitles),
         decoder=decoder,
     )
+    if re.match(r"[a-z][a-z0-9+.-]+:/", str(video)) and not video.exists():
+        raise VideoError(f"{video} is an address, not a file.", hint="Download it first")
     info = inspect(look)  # before torch, so that a wrong path or time is told at once
     notify = _notifier(quiet=quiet)
     if is_default_model(model):

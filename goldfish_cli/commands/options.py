@@ -39,8 +39,8 @@ ModelName = Annotated[
         "--model",
         metavar="NAME",
         envvar="GOLDFISH_MODEL",
-        help="minnow, a checkpoint folder, a reference .pth, or a Transformers id or folder. "
-        "Default: minnow.",
+        help="minnow, a checkpoint folder, a reference .pth, a Transformers id or folder, or "
+        "openai:MODEL@URL. Default: minnow.",
         rich_help_panel=_COMMON,
     ),
 ]

@@ -217,6 +217,23 @@ def test_files_without_pictures_exit_3_with_a_hint(ask: Ask, tmp_path: Path) -> 
         assert "hint:" in result.stderr
 
 
+def test_with_nothing_configured_minnow_answers_and_says_what_it_knows(film: Path) -> None:
+    command = ["ask", str(film), "Describe the video.", "--json"]
+    loud, quiet = (CliRunner().invoke(app, [*command, *more]) for more in ([], ["--quiet"]))
+    (note,) = loud.stderr.splitlines()
+    assert "Shapes World only" in note
+    assert "--model" in note
+    assert records(loud)[0]["model"] == "minnow"
+    assert records(loud)[0]["answer"]
+    assert quiet.stderr == ""
+
+
+def test_an_address_is_not_a_file(ask: Ask) -> None:
+    result = ask("https://example.com/clip.mp4", "What?")
+    assert result.exit_code == 3
+    assert "Download it first" in result.stderr
+
+
 def test_the_help_has_an_example() -> None:
     result = CliRunner().invoke(app, ["ask", "--help"])
     assert result.exit_code == 0
