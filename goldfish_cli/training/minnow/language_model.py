@@ -166,42 +166,11 @@ def rename(cue: Narration, rng: np.random.Generator) -> Narration:
     return narrate(cue.key, random_name(rng), cue.start, cue.end)
 
 
-_WEAK_WORDS = frozenset(
-    [
-        "a",
-        "are",
-        "can",
-        "clip",
-        "did",
-        "do",
-        "does",
-        "film",
-        "footage",
-        "for",
-        "give",
-        "happens",
-        "in",
-        "is",
-        "it",
-        "me",
-        "of",
-        "one",
-        "please",
-        "recording",
-        "say",
-        "scene",
-        "see",
-        "tell",
-        "the",
-        "there",
-        "this",
-        "to",
-        "video",
-        "what",
-        "which",
-        "you",
-    ]
-)
+_WEAK_WORDS = {
+    "a", "are", "can", "clip", "did", "do", "does", "film", "footage", "for", "give", "happens",
+    "in", "is", "it", "me", "of", "one", "please", "recording", "say", "scene", "see", "tell",
+    "the", "there", "this", "to", "video", "what", "which", "you",
+}  # fmt: skip
 
 
 def with_strange_words(question: str, rng: np.random.Generator) -> str:
