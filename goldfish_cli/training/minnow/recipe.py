@@ -33,6 +33,8 @@ VISION_WIDTH, VISION_LAYERS = 128, 4
 TEXT_WIDTH, TEXT_LAYERS = 192, 5
 HEAD_WIDTH = 32
 ENCODER_STEPS, LANGUAGE_STEPS = 12_000, 4_000
+KEEP_EVERY = 500
+"""Steps of pre-training between two looks at the weights."""
 TRAINING_CLIPS, TRAINING_IMAGES, QUESTIONS = 1_500, 3_000, 12
 TRAINING_HEIGHTS = (112, 256)
 SEED = 1
@@ -64,7 +66,7 @@ def make_encoder(work: Path) -> None:
         group=GRID * GRID // 4,
         mean=mean,
         std=std,
-        report=_logger(work / "encoder.jsonl"),
+        report=_logger(work / "encoder.jsonl", encoder),
     )
     torch.save(encoder.state_dict(), work / "encoder.pt")
 
@@ -82,7 +84,7 @@ def make_language_model(work: Path) -> None:
         num_frames=NUM_FRAMES,
         tokens_per_frame=TOKENS_PER_FRAME,
         grid=GRID,
-        report=_logger(work / "language_model.jsonl"),
+        report=_logger(work / "language_model.jsonl", model),
     )
     torch.save(model.state_dict(), work / "language_model.pt")
 
@@ -203,8 +205,11 @@ def text_config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
     return config
 
 
-def _logger(path: Path) -> Callable[[dict[str, float]], None]:
-    """Write each report as a line of JSON, and say it."""
+def _logger(path: Path, model: nn.Module) -> Callable[[dict[str, float]], None]:
+    """Write each report as a line of JSON and say it; keep the weights now and then.
+
+    What is kept, beside the log as ``.part.pt``, is to look into, not to continue from.
+    """
     path.unlink(missing_ok=True)
 
     def report(values: dict[str, float]) -> None:
@@ -212,6 +217,8 @@ def _logger(path: Path) -> Callable[[dict[str, float]], None]:
         with path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
         log.info("%s %s", path.stem, line)
+        if values["step"] % KEEP_EVERY == 0:
+            torch.save(model.state_dict(), path.with_suffix(".part.pt"))
 
     return report
 
