@@ -46,11 +46,12 @@ def shapes(
 
     Example: goldfish prep shapes --out data/shapes --clips 100 --images 100 --seed 1
     """
+    from goldfish_cli.data.shapes.encode import BLOCK
     from goldfish_cli.errors import UsageError
 
-    if -(-min_height // 16) > max_height // 16:
+    if -(-min_height // BLOCK) > max_height // BLOCK:
         raise UsageError(
-            f"No multiple of 16 lies from --min-height {min_height} to --max-height {max_height}.",
+            f"No multiple of {BLOCK} lies from height {min_height} to {max_height}.",
             hint="Videos are drawn in heights of 112, 128, 144 ... pixels.",
         )
 

@@ -31,10 +31,10 @@ def test_another_answer_is_wrong(given_answer: str, canonical: str) -> None:
     assert not Scored("v", "f", "?", canonical, given_answer).right
 
 
-@given(st.text())
+@given(st.text(st.characters(blacklist_characters=".")))
 def test_scoring_twice_changes_nothing(text: str) -> None:
     once = normalise(text)
-    assert normalise(once) == once or "." in text
+    assert normalise(once) == once
 
 
 def test_accuracy_is_counted_by_family_in_a_fixed_order() -> None:

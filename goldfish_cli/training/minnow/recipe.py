@@ -26,7 +26,7 @@ from goldfish_cli.training.minnow.tokenizer import train_tokenizer
 IMAGE_SIZE, PATCH_SIZE = 128, 16
 GRID = IMAGE_SIZE // PATCH_SIZE
 POOLING_SIZE = 64
-"""All patches become one token: so small a language model follows motion best from one a frame."""
+"""All patches become one token, so that motion is a comparison of neighbours in the prompt."""
 TOKENS_PER_FRAME = GRID * GRID // POOLING_SIZE
 NUM_FRAMES = 32
 VISION_WIDTH, VISION_LAYERS = 128, 4

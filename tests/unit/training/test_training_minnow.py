@@ -8,12 +8,11 @@ from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
 from goldfish_cli.data.shapes.world import Clip, Event, State
-from goldfish_cli.training.minnow.encoder import KINDS, FrameStream, kind_of
-from goldfish_cli.training.minnow.language_model import (
-    IGNORED,
+from goldfish_cli.training.minnow.encoder import IGNORED, KINDS, FrameStream, kind_of
+from goldfish_cli.training.minnow.language_model import Board
+from goldfish_cli.training.minnow.storyboards import (
     PADDING,
     PREFIX,
-    Board,
     StoryboardStream,
     patch_maps,
     with_strange_words,

@@ -1,0 +1,226 @@
+"""Storyboards: clips without pixels, as batches of what lies under each patch, with questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from goldfish_cli.data.shapes.language import sample_questions
+from goldfish_cli.data.shapes.world import (
+    ACTIONS,
+    SHAPES,
+    Clip,
+    Narration,
+    narrate,
+    sample_clip,
+)
+from goldfish_cli.media.alignment import align_cues
+from goldfish_cli.media.cues import Cue
+from goldfish_cli.media.sampling import uniform_times
+from goldfish_cli.model.prompts import encode_answer, encode_prompt
+from goldfish_cli.training.minnow.encoder import IGNORED, KINDS, kind_of
+from goldfish_cli.training.minnow.tokenizer import random_name
+
+PREFIX, PADDING = 0, -1
+
+
+@dataclass(frozen=True, slots=True)
+class Storyboards:
+    """A batch of clips, each with several questions that share its frames.
+
+    ``ids``, ``labels``, ``positions`` and ``segments`` are ``(batch, length)``; a segment is 0 for
+    the frames, 1, 2, ... for the questions, -1 for padding. ``maps`` is
+    ``(frames, patches, KINDS)``.
+    """
+
+    ids: Tensor
+    labels: Tensor
+    positions: Tensor
+    segments: Tensor
+    maps: Tensor
+    actions: Tensor
+    """``(frames, 2, 2)``: kind and action of each object in a frame, see ``frame_actions``."""
+    families: tuple[tuple[str, ...], ...]
+    """For each clip the families of its questions, in their order."""
+
+    def attention(self, dtype: torch.dtype) -> Tensor:
+        """Additive mask ``(batch, 1, length, length)``: a question sees the frames and itself."""
+        segments = self.segments
+        length = segments.shape[1]
+        causal = torch.ones(length, length, dtype=torch.bool).tril()
+        own = segments[:, :, None] == segments[:, None, :]
+        frames = (segments == PREFIX)[:, None, :] & (segments != PADDING)[:, :, None]
+        allowed = ((own | frames) & causal)[:, None]
+        return torch.zeros(allowed.shape, dtype=dtype).masked_fill(~allowed, -1e4)
+
+
+class StoryboardStream(IterableDataset[Storyboards]):
+    """Endless batches of storyboards."""
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        seed: int,
+        *,
+        num_frames: int,
+        tokens_per_frame: int,
+        batch_size: int,
+        questions: int,
+        grid: int,
+    ) -> None:
+        self.tokenizer, self.seed, self.num_frames = tokenizer, seed, num_frames
+        self.tokens_per_frame, self.batch_size = tokens_per_frame, batch_size
+        self.questions, self.grid = questions, grid
+        self.image_token_id: int = tokenizer.convert_tokens_to_ids("<ImageHere>")
+
+    def __iter__(self) -> Iterator[Storyboards]:
+        """Draw batch after batch."""
+        rng = np.random.default_rng([self.seed, 2])
+        while True:
+            yield self.batch(rng)
+
+    def batch(self, rng: np.random.Generator) -> Storyboards:
+        """Draw one batch."""
+        rows, maps, actions, families = [], [], [], []
+        for _ in range(self.batch_size):
+            row, clip, times, asked = self._row(rng)
+            families.append(asked)
+            rows.append(row)
+            maps.append(patch_maps(clip, times, self.grid, rng))
+            actions.append(frame_actions(clip, times))
+        length = max(len(row) for row in rows)
+        padded = [row + [(0, IGNORED, 0, PADDING)] * (length - len(row)) for row in rows]
+        ids, labels, positions, segments = torch.tensor(padded).permute(2, 0, 1)
+        return Storyboards(
+            ids,
+            labels,
+            positions,
+            segments,
+            torch.cat(maps),
+            torch.cat(actions),
+            tuple(families),
+        )
+
+    def _row(
+        self, rng: np.random.Generator
+    ) -> tuple[list[tuple[int, int, int, int]], Clip, list[float], tuple[str, ...]]:
+        """One clip: tokens as (id, label, position, segment), itself, its times and families."""
+        clip = sample_clip(rng, narration=0.5)
+        narration = tuple(rename(cue, rng) for cue in clip.narration)
+        clip = Clip(clip.events, clip.relation, clip.duration, clip.aspect, narration)
+        count = self.num_frames
+        if rng.random() < 0.2:
+            count = int(rng.integers(max(4, count // 3), count + 1))
+        times = uniform_times(0.0, clip.duration, count)
+        cues = [Cue(cue.start, cue.end, cue.text) for cue in narration]
+        captions = align_cues(cues, times, max_words=100)
+        prefix = self._prefix(captions)
+        row = [(token, IGNORED, place, PREFIX) for place, token in enumerate(prefix)]
+        items = sample_questions(clip, rng, self.questions)
+        # copying what was said takes the longest to learn
+        items += sample_questions(clip, rng, 2, families=("narration",))
+        for number, item in enumerate(items, start=1):
+            words = with_strange_words(item.question, rng)
+            question = self.tokenizer(f"\n{words} [/INST]", add_special_tokens=False)
+            asked = question["input_ids"]
+            answer = encode_answer(self.tokenizer, item.answer).ids
+            tokens = [*asked, *answer]
+            labels = [IGNORED] * len(asked) + answer
+            for place, (token, label) in enumerate(zip(tokens, labels, strict=True)):
+                row.append((token, label, len(prefix) + place, number))
+        return row, clip, times, tuple(item.family for item in items)
+
+    def _prefix(self, captions: list[str]) -> list[int]:
+        """Everything of a prompt before the question's new line."""
+        encoded = encode_prompt(
+            self.tokenizer,
+            captions,
+            "",
+            tokens_per_frame=self.tokens_per_frame,
+            image_token_id=self.image_token_id,
+        )
+        newline = self.tokenizer.convert_tokens_to_ids("\n")
+        return encoded.ids[: encoded.ids.index(newline)]
+
+
+def rename(cue: Narration, rng: np.random.Generator) -> Narration:
+    """Say another name or word, often a made-up one: what is said must be copied, not known."""
+    if cue.key != "name" and rng.random() < 0.7:
+        return cue
+    return narrate(cue.key, random_name(rng), cue.start, cue.end)
+
+
+_WEAK_WORDS = {
+    "a", "are", "can", "clip", "did", "do", "does", "film", "footage", "for", "give", "happens",
+    "in", "is", "it", "me", "of", "one", "please", "recording", "say", "scene", "see", "tell",
+    "the", "there", "this", "to", "video", "what", "which", "you",
+}  # fmt: skip
+
+
+def with_strange_words(question: str, rng: np.random.Generator) -> str:
+    """Now and then put a made-up word in the place of a weak one, or at the start.
+
+    People ask in words that no list of wordings holds; the words that matter still tell.
+    """
+    if rng.random() < 0.6:
+        return question
+    words = [
+        random_name(rng) if word.lower() in _WEAK_WORDS and rng.random() < 0.15 else word
+        for word in question.split(" ")
+    ]
+    return " ".join([random_name(rng), *words] if rng.random() < 0.2 else words)
+
+
+def patch_maps(clip: Clip, times: list[float], grid: int, rng: np.random.Generator) -> Tensor:
+    """What a fallible encoder says of each patch, ``(frames, grid * grid, KINDS)`` around 0 or 1.
+
+    Objects count as boxes. Small ones are sometimes taken for others of their colour, edges are
+    seen or not, and some patches are missed.
+    """
+    maps = np.zeros((len(times), grid, grid, KINDS), dtype=np.float32)
+    doubt = float(rng.uniform(0, 0.6)) if rng.random() < 0.5 else 0.0
+    for frame, moment in enumerate(times):
+        for event in clip.events:
+            state = event.state(moment)
+            if state is None:
+                continue
+            across = _overlaps(state.x, 0.46 * state.size / clip.aspect, grid)
+            down = _overlaps(state.y, 0.46 * state.size, grid)
+            share = down[:, None] * across[None, :]
+            seen = share >= rng.uniform(0.05, 0.3, share.shape)
+            kind = kind_of(event.colour, event.shape)
+            mistaken = rng.random(share.shape) < doubt * min(1.0, 0.15 / state.size)
+            other = kind // len(SHAPES) * len(SHAPES) + int(rng.integers(len(SHAPES)))
+            maps[frame, ..., kind] += seen & ~mistaken
+            maps[frame, ..., other] += seen & mistaken
+    maps *= rng.uniform(0.75, 1.1, (len(times), grid, grid, 1)).astype(np.float32)
+    spread = float(rng.uniform(0.0, 0.01))  # more would drown the few patches that matter
+    maps += spread * rng.standard_normal(maps.shape, dtype=np.float32)
+    return torch.from_numpy(maps.reshape(len(times), grid * grid, KINDS))
+
+
+def _overlaps(centre: float, reach: float, grid: int) -> np.ndarray:
+    """How far ``centre`` plus and minus ``reach`` covers each of ``grid`` equal parts of 0 to 1."""
+    edges = np.arange(grid + 1) / grid
+    low, high = np.maximum(edges[:-1], centre - reach), np.minimum(edges[1:], centre + reach)
+    return np.maximum(0.0, high - low) * grid
+
+
+def frame_actions(clip: Clip, times: list[float]) -> Tensor:
+    """What the objects that a frame shows are doing, ``(frames, 2, 2)``: kind and action of each.
+
+    ``IGNORED`` where there are fewer than two.
+    """
+    doing = torch.full((len(times), 2, 2), IGNORED)
+    for frame, moment in enumerate(times):
+        seen = [event for event in clip.events if event.state(moment)]
+        for place, event in enumerate(seen[:2]):
+            kind = kind_of(event.colour, event.shape)
+            doing[frame, place] = torch.tensor([kind, ACTIONS.index(event.action)])
+    return doing
