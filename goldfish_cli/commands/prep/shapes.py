@@ -1,4 +1,4 @@
-"""``goldfish prep``: make and check training data."""
+"""``goldfish prep shapes``: draw Shapes World."""
 
 import os
 import time
@@ -10,13 +10,7 @@ import typer
 from goldfish_cli.commands import options
 from goldfish_cli.commands.output import note, progress, show, show_json
 
-app = typer.Typer(
-    no_args_is_help=True,
-    help="Make training data.\n\nExample: goldfish prep shapes --out data/shapes --clips 100",
-)
 
-
-@app.command()
 def shapes(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder.")],
     clips: Annotated[int, typer.Option(min=0, help="Video clips.")] = 1000,

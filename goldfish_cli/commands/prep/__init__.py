@@ -1,0 +1,11 @@
+"""``goldfish prep``: make and check training data. One file a kind."""
+
+import typer
+
+from goldfish_cli.commands.prep.shapes import shapes
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Make training data.\n\nExample: goldfish prep shapes --out data/shapes --clips 100",
+)
+app.command()(shapes)
