@@ -47,8 +47,10 @@ class Board(nn.Module):
         own = [_places(grid, pair.unflatten(0, (2, -1))) for pair in axes]
         self.both = nn.Parameter(torch.stack(own, 1))
         self.norm = nn.RMSNorm(width)
-        self.attend = nn.Embedding(KINDS, width)
+        self.by_kind = nn.Embedding(KINDS, width)
         self.actions = nn.Linear(width, len(ACTIONS))
+        self.by_action = nn.Embedding(len(ACTIONS), width)
+        self.kinds = nn.Linear(width, KINDS)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map ``(frames, patches, KINDS)`` to ``(frames * tokens_per_frame, width)``.
@@ -64,12 +66,13 @@ class Board(nn.Module):
         return 0.5 * tokens.flatten(0, 1)
 
     def action_loss(self, visual_hidden: Tensor, actions: Tensor) -> Tensor:
-        """Cross-entropy of the actions, from ``(frames * tokens_per_frame, width)``."""
+        """Cross-entropy of actions given kinds and back, ``(frames * tokens_per_frame, width)``."""
         last = self.norm(visual_hidden.unflatten(0, (-1, self.tokens_per_frame))[:, -1])
         frame, place = (actions[..., 0] != IGNORED).nonzero(as_tuple=True)
         kinds, doing = actions[frame, place].unbind(1)
-        logits = self.actions(last[frame] * (1 + self.attend(kinds)))
-        return F.cross_entropy(logits.float(), doing)
+        of_kind = self.actions(last[frame] * (1 + self.by_kind(kinds)))
+        of_action = self.kinds(last[frame] * (1 + self.by_action(doing)))
+        return F.cross_entropy(of_kind.float(), doing) + F.cross_entropy(of_action.float(), kinds)
 
 
 def _places(grid: int, axes: Tensor) -> Tensor:

@@ -125,6 +125,7 @@ class StoryboardStream(IterableDataset[Storyboards]):
         items = sample_questions(clip, rng, self.questions)
         # copying what was said takes the longest to learn
         items += sample_questions(clip, rng, 2, families=("narration",))
+        items += sample_questions(clip, rng, 1, families=("who",))
         for number, item in enumerate(items, start=1):
             words = with_strange_words(item.question, rng)
             question = self.tokenizer(f"\n{words} [/INST]", add_special_tokens=False)
