@@ -44,25 +44,14 @@ class _Heard:
     segments: tuple[Segment, ...]
 
 
-def transcribe(
-    path: Path,
-    *,
-    model: str = "base",
-    device: str = "auto",
-    language: str | None = None,
-    cache_dir: Path | None = None,
-    offline: bool = False,
-    weights_dir: Path | None = None,
-    thresholds: SpeechThresholds | None = None,
-) -> Transcript:
-    """Transcribe the default audio stream (arXiv:2212.04356).
+class Transcriber:
+    """Transcribes file after file with one model, which is loaded for the first sound not cached.
 
     Every window is decoded by itself, without the text before it, so that one mistake does not
     become a loop; what Whisper did not believe is left out (``speech_filter``). The same sound,
     model and language give the same text, also where Whisper samples.
 
     Args:
-        path: A video or audio file.
         model: Name of a Whisper model, or path of its ``.pt`` file.
         device: ``auto`` is CUDA where there is one, else the CPU.
         language: Code or English name; ``None`` detects it in the first chunk that has sound.
@@ -73,31 +62,80 @@ def transcribe(
         thresholds: What is believed; the transcript is kept whole, so they may change.
 
     Raises:
-        SubtitleError: If the file has no sound, or ``language`` is not one of Whisper's.
-        ModelError: If the model is unknown, its weights cannot be had, or are damaged.
-        VideoError: If the file cannot be read.
+        SubtitleError: If ``language`` is not one of Whisper's.
+        ModelError: If the model is unknown.
     """
-    language = _language_code(language)
-    weights = find_weights(model, weights_dir)
-    sound = identify_audio(path)
-    settings = [FORMAT_VERSION, whisper.__version__, sound.digest, weights.sha256, language]
-    cached = _cache_path(cache_dir, settings)
-    notes: list[str] = []
-    heard = _read_cache(cached)
-    if heard is None:
-        whisper_model = load_whisper(weights, device=device, offline=offline)
-        heard = _listen(whisper_model, iter_audio(path), language, sound.start)
-        notes += _write_cache(cached, heard)
-    believed = keep_speech(heard.segments, thresholds)
-    cues = [
-        Cue(round(s.start + sound.start, 3), round(s.end + sound.start, 3), as_line(s.text))
-        for s in believed
-    ]
-    left_out = len(heard.segments) - len(believed)
-    if left_out:
-        notes.append(f"{left_out} of {len(heard.segments)} pieces of speech not believed")
-    in_order = sorted(cues, key=lambda cue: cue.start)
-    return Transcript(tuple(in_order), heard.language, tuple(notes))
+
+    def __init__(
+        self,
+        *,
+        model: str = "base",
+        device: str = "auto",
+        language: str | None = None,
+        cache_dir: Path | None = None,
+        offline: bool = False,
+        weights_dir: Path | None = None,
+        thresholds: SpeechThresholds | None = None,
+    ) -> None:
+        self._language = _language_code(language)
+        self._weights = find_weights(model, weights_dir)
+        self._model: Whisper | None = None
+        self._device = device
+        self._cache_dir = cache_dir
+        self._offline = offline
+        self._thresholds = thresholds
+
+    @property
+    def name(self) -> str:
+        """The model's name, or that of its file."""
+        return self._weights.name
+
+    @property
+    def identity(self) -> str:
+        """All that a transcript depends on besides the sound."""
+        return json.dumps(self._settings(""))
+
+    def transcribe(self, path: Path) -> Transcript:
+        """Transcribe the default audio stream (arXiv:2212.04356).
+
+        Args:
+            path: A video or audio file.
+
+        Raises:
+            SubtitleError: If the file has no sound.
+            ModelError: If the weights cannot be had, or are damaged.
+            VideoError: If the file cannot be read.
+        """
+        sound = identify_audio(path)
+        cached = _cache_path(self._cache_dir, self._settings(sound.digest))
+        notes: list[str] = []
+        heard = _read_cache(cached)
+        if heard is None:
+            heard = _listen(self._loaded(), iter_audio(path), self._language, sound.start)
+            notes += _write_cache(cached, heard)
+        believed = keep_speech(heard.segments, self._thresholds)
+        cues = [
+            Cue(round(s.start + sound.start, 3), round(s.end + sound.start, 3), as_line(s.text))
+            for s in believed
+        ]
+        left_out = len(heard.segments) - len(believed)
+        if left_out:
+            notes.append(f"{left_out} of {len(heard.segments)} pieces of speech not believed")
+        in_order = sorted(cues, key=lambda cue: cue.start)
+        return Transcript(tuple(in_order), heard.language, tuple(notes))
+
+    def _settings(self, sound: str) -> list[Any]:
+        return [FORMAT_VERSION, whisper.__version__, sound, self._weights.sha256, self._language]
+
+    def _loaded(self) -> Whisper:
+        if self._model is None:
+            self._model = load_whisper(self._weights, device=self._device, offline=self._offline)
+        return self._model
+
+
+def transcribe(path: Path, **settings: Any) -> Transcript:
+    """Transcribe one file; see ``Transcriber`` for the settings and what can go wrong."""
+    return Transcriber(**settings).transcribe(path)
 
 
 def segments_of(result: dict[str, Any], *, offset: float, duration: float) -> Iterator[Segment]:

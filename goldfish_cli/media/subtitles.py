@@ -9,6 +9,7 @@ it is; speech is placed by the time stamps of the audio stream.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,7 +22,14 @@ from goldfish_cli.media.subtitle_files import SUFFIXES, read_subtitle_file, shif
 if TYPE_CHECKING:
     from goldfish_cli.media.video_info import VideoInfo
 
-__all__ = ["Cue", "Subtitles", "align_cues", "find_sidecars", "find_subtitles"]
+__all__ = [
+    "Cue",
+    "Subtitles",
+    "align_cues",
+    "find_sidecars",
+    "find_subtitles",
+    "rank_sidecars",
+]
 
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 _LANGUAGE_NAMES = {
@@ -103,18 +111,29 @@ def find_sidecars(video: Path) -> list[Path]:
     hearing impaired, automatic, forced (foreign parts only); then without a language, English,
     other languages by their tag; then ``.srt .vtt .ass .ssa``; then by name.
     """
-    stem = video.name if video.is_dir() else video.stem
     beside = video.absolute().parent
+    stem = video.name if video.is_dir() else video.stem
+    ranked = rank_sidecars(beside.iterdir(), stem)
+    return [video.parent / path.name for path in ranked if path.is_file()]
+
+
+def rank_sidecars(paths: Iterable[Path], stem: str) -> list[Path]:
+    """Choose among ``paths`` the subtitle files of a video by name, the best first.
+
+    Args:
+        paths: Files of the video's folder; they are not looked at.
+        stem: The video's name without its extension.
+    """
     ranked = []
-    for path in beside.iterdir():
+    for path in paths:
         tags = _tags_of(path, stem)
-        if tags is None or not path.is_file():
+        if tags is None:
             continue
         language, kind = tags
         suffix = SUFFIXES.index(path.suffix.lower())
         preference = 0 if language is None else 1 if _main_part(language) in _ENGLISH else 2
-        ranked.append((kind, preference, language or "", suffix, path.name))
-    return [video.parent / name for *_, name in sorted(ranked)]
+        ranked.append(((kind, preference, language or "", suffix, path.name), path))
+    return [path for _, path in sorted(ranked)]
 
 
 def _find_beside_or_inside(video: Path, info: VideoInfo) -> Subtitles:

@@ -3,9 +3,11 @@
 import typer
 
 from goldfish_cli.commands.prep.shapes import shapes
+from goldfish_cli.commands.prep.subtitles import subtitles
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Make training data.\n\nExample: goldfish prep shapes --out data/shapes --clips 100",
 )
 app.command()(shapes)
+app.command()(subtitles)
