@@ -44,6 +44,7 @@ def probe_with_av(path: Path, limit: TimeLimit) -> VideoInfo:
             start=timeline.start,
             duration=timeline.duration,
             duration_source=timeline.duration_source,
+            stated_duration=timeline.stated_duration,
             num_frames=timeline.num_frames,
             audio=stream_infos(container.streams.audio, "audio"),
             subtitles=stream_infos(container.streams.subtitles, "subtitle"),

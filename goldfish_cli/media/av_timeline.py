@@ -34,6 +34,7 @@ class Timeline:
     start: float
     duration: float
     duration_source: str
+    stated_duration: float | None
     num_frames: int | None
     frame_rate: Fraction | None
     variable_rate: bool | None
@@ -92,6 +93,7 @@ def read_timeline(
         start=float(begin * unit),
         duration=duration,
         duration_source=source,
+        stated_duration=None if stated_end is None else float((stated_end - begin) * unit),
         num_frames=len(seen.times) if seen.whole else (stream.frames or None),
         frame_rate=_frame_rate(stream, head.times, unit, irregular),
         variable_rate=True if irregular else (False if seen.whole else None),

@@ -51,6 +51,8 @@ class VideoInfo:
     """How far to trust ``duration``: ``header`` (checked against the packets where that is cheap),
     ``packets`` (measured: the header is missing or wrong), ``estimate`` or ``still``."""
     num_frames: int | None
+    stated_duration: float | None = None
+    """Seconds that the header states; well above ``duration`` where the file is cut off."""
     audio: tuple[StreamInfo, ...] = ()
     subtitles: tuple[StreamInfo, ...] = ()
     notes: tuple[str, ...] = ()
