@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from goldfish_cli.data.images import IMAGE_EXTENSIONS, scan_image_tar
+from goldfish_cli.data.images import scan_image_tar
 from goldfish_cli.data.items import FORMATS, BadItem, scan_items
-from goldfish_cli.data.media_folder import VIDEO_EXTENSIONS as VIDEO_EXTENSIONS
 from goldfish_cli.data.media_folder import MediaFolder
 from goldfish_cli.errors import AnnotationError
+from goldfish_cli.media.file_names import IMAGE_EXTENSIONS
 
 
 @dataclass(frozen=True, slots=True)

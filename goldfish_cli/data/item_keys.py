@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
-from goldfish_cli.data.media_folder import MEDIA_EXTENSIONS
+from goldfish_cli.media.file_names import IMAGE_EXTENSIONS, VIDEO_EXTENSIONS
 
 # A file's name before an id before a number: of a file that has several, the later ones count.
 _FILE_KEYS = ("video_name", "gif_name", "vid_name")
@@ -19,8 +19,10 @@ ID_KEYS = (*_FILE_KEYS, *_ID_KEYS, *_MEDIA_KEYS, "id")
 _QUESTION_KEYS = ("q", "question", "query", "instruction", "q1")
 _ANSWER_KEYS = ("a", "answer", "response")
 _CAPTION_KEYS = ("caption", "description")
+_CHOICE_KEYS = ("candidates", "options", "a0", "a1", "a2", "a3", "a4", "a5")
 _DIALOGUE_KEYS = ("conversations", "conversation", "messages")
 _KNOWN = {*ID_KEYS, *_QUESTION_KEYS, *_ANSWER_KEYS, *_CAPTION_KEYS, *_DIALOGUE_KEYS, "q2"}
+_MEDIA_EXTENSIONS = {*VIDEO_EXTENSIONS, *IMAGE_EXTENSIONS}
 _ASKING = {"human", "user"}
 _ANSWERING = {"gpt", "assistant", "model"}
 _MARKERS = ("<video>", "<image>")  # LLaVA's: pictures go here. In Goldfish they always come first
@@ -46,7 +48,7 @@ class Keys:
     answer: str | None
     caption: str | None
     page: str | None  # WebVid's folder, which is part of the id
-    has_choices: bool
+    choices: tuple[str, ...]
     extra: tuple[str, ...]
 
 
@@ -70,7 +72,7 @@ def find_keys(names: tuple[str, ...]) -> Keys:
         answer=first(_ANSWER_KEYS),
         caption=known["name"] if is_webvid else first(_CAPTION_KEYS),
         page=known["page_dir"] if is_webvid else None,
-        has_choices="candidates" in known or "options" in known or {"a1", "a2"} <= known.keys(),
+        choices=tuple(known[name] for name in _CHOICE_KEYS if name in known),
         extra=tuple(name for folded, name in known.items() if folded and folded not in used),
     )
 
@@ -107,7 +109,7 @@ def read_turns(item: Mapping[str, Any], keys: Keys) -> tuple[tuple[str, str], ..
         return ()
     question = _text(item, keys.question, "question")
     answer = _text(item, keys.answer, "answer")
-    if keys.has_choices and answer.isdecimal():
+    if answer.isdecimal() and _has_choices(item, keys, answer):
         raise ItemError(
             "multiple-choice", f"answers with the number of a choice, {answer}: it is for testing"
         )
@@ -206,7 +208,7 @@ def _name_in_parts(item: Mapping[str, Any], keys: Keys) -> str:
 
 def _stem(name: str) -> str:
     path = PurePosixPath(name)
-    known = path.suffix.lower() in MEDIA_EXTENSIONS and path.stem
+    known = path.suffix.lower() in _MEDIA_EXTENSIONS and path.stem
     return name[: -len(path.suffix)] if known else name
 
 
@@ -215,10 +217,17 @@ def _text(item: Mapping[str, Any], key: str | None, kind: str) -> str:
     if value is None or (isinstance(value, str) and not value.strip()):
         raise ItemError(f"no-{kind}", f"has no {kind}: it has {_shown(item)}")
     if not isinstance(value, str):
-        raise ItemError(
-            f"{kind}-not-text", f"has a {kind} that is {type(value).__name__}, not text"
-        )
+        raise ItemError(f"{kind}-not-text", f"has as {kind} {type(value).__name__}, not text")
     return value.strip()
+
+
+def _has_choices(item: Mapping[str, Any], keys: Keys, answer: str) -> bool:
+    """Tell whether a number as an answer stands for another text: one of several choices."""
+    choices: list[Any] = []
+    for key in keys.choices:
+        value = item[key]
+        choices.extend(value if isinstance(value, list) else [value])
+    return bool(choices) and answer not in (str(choice).strip() for choice in choices)
 
 
 def _without_markers(text: str) -> str:

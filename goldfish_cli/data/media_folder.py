@@ -2,12 +2,11 @@
 
 from pathlib import Path, PurePosixPath
 
-from goldfish_cli.data.images import IMAGE_EXTENSIONS
 from goldfish_cli.errors import AnnotationError
+from goldfish_cli.media.file_names import IMAGE_EXTENSIONS, VIDEO_EXTENSIONS
 from goldfish_cli.media.subtitle_files import SUFFIXES
 
-VIDEO_EXTENSIONS = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".ts", ".mpg", ".wmv", ".gif")
-MEDIA_EXTENSIONS = (*VIDEO_EXTENSIONS, *sorted(IMAGE_EXTENSIONS))  # in order of preference
+_MEDIA_EXTENSIONS = (*VIDEO_EXTENSIONS, *sorted(IMAGE_EXTENSIONS))  # in order of preference
 
 
 class MediaFolder:
@@ -49,7 +48,7 @@ class MediaFolder:
 
 
 def _media_by_name(names: list[str]) -> dict[str, str]:
-    rank = {extension: place for place, extension in enumerate(MEDIA_EXTENSIONS)}
+    rank = {extension: place for place, extension in enumerate(_MEDIA_EXTENSIONS)}
     media = [name for name in names if Path(name).suffix.lower() in rank]
     media.sort(key=lambda name: rank[Path(name).suffix.lower()])
     found = {name: name for name in media}
