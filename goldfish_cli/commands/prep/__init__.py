@@ -2,6 +2,9 @@
 
 import typer
 
+from goldfish_cli.commands.prep.clean import clean
+from goldfish_cli.commands.prep.filter import filter_
+from goldfish_cli.commands.prep.laion import laion
 from goldfish_cli.commands.prep.shapes import shapes
 from goldfish_cli.commands.prep.subtitles import subtitles
 
@@ -9,5 +12,8 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Make training data.\n\nExample: goldfish prep shapes --out data/shapes --clips 100",
 )
+app.command("filter")(filter_)
+app.command()(clean)
+app.command()(laion)
 app.command()(shapes)
 app.command()(subtitles)

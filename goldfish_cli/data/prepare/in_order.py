@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ _RESOLVERS = 32  # name look-ups block a thread each
 
 def in_order(
     submit: Callable[[T], "Future[R]"], items: Iterable[T], *, window: int
-) -> Iterator[tuple[T, R]]:
+) -> Generator[tuple[T, R], None, None]:
     """Submit items ahead of the one whose result is awaited.
 
     Args:
@@ -39,6 +39,13 @@ def in_order(
     finally:
         for _, future in begun:
             future.cancel()
+
+
+def done(result: R) -> "Future[R]":
+    """Return work that has its result already."""
+    future: Future[R] = Future()
+    future.set_result(result)
+    return future
 
 
 class LoopThread:
