@@ -1,8 +1,9 @@
 """Tell what became of every row: the last line of each ``goldfish prep``."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from goldfish_cli.commands.output import show, show_json
 
@@ -11,7 +12,13 @@ if TYPE_CHECKING:
 
 
 def finish(
-    account: "Account", output: Path, began: float, *, as_json: bool, quiet: bool = False
+    account: "Account",
+    output: Path,
+    began: float,
+    *,
+    as_json: bool,
+    quiet: bool = False,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
     """Show the account of a run: read = written + dropped, by reason.
 
@@ -21,6 +28,7 @@ def finish(
         began: ``time.monotonic()`` at the start.
         as_json: Print the contract's keys instead of a sentence.
         quiet: Leave the reasons to the file of dropped rows.
+        more: Keys that one command adds to the JSON.
     """
     if as_json:
         show_json(
@@ -31,6 +39,7 @@ def finish(
                 "dropped": account.dropped,
                 "output": output,
                 "seconds": round(time.monotonic() - began, 3),
+                **(more or {}),
             }
         )
         return
