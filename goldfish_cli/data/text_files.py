@@ -72,6 +72,12 @@ def read_lines(path: Path, encoding: str) -> Iterator[str]:
             yield line
 
 
+def count_lines(path: Path) -> int:
+    """Count the line ends of a file, quickly: about how much there is to do."""
+    with path.open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK), b""))
+
+
 def open_text(path: Path, encoding: str) -> TextIO:
     """Open a file to read as it is: line ends stay."""
     return path.open(encoding=encoding, newline="")

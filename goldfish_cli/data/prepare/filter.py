@@ -6,6 +6,7 @@ from typing import Literal
 
 from goldfish_cli.data.items import BadItem, Item, scan_items, to_record
 from goldfish_cli.data.prepare.account import Account
+from goldfish_cli.data.prepare.find_video import find_video
 from goldfish_cli.data.prepare.media import MediaIndex
 from goldfish_cli.data.prepare.output import PreparedFile
 
@@ -19,7 +20,7 @@ def wanted_videos(path: Path, index: MediaIndex) -> list[Path]:
     Raises:
         AnnotationError: If the file cannot be read.
     """
-    found = (find_video(index, row) for row in scan_items(path) if isinstance(row, Item))
+    found = (find_video(index, row.id) for row in scan_items(path) if isinstance(row, Item))
     return list(dict.fromkeys(video for video, _, _ in found if video is not None))
 
 
@@ -48,7 +49,7 @@ def filter_rows(
             output.drop(row.raw, row.reason, row.detail)
             yield "dropped"
             continue
-        video, reason, detail = find_video(index, row)
+        video, reason, detail = find_video(index, row.id)
         if video is None:
             output.drop(row.raw, reason, detail)
             yield "dropped"
@@ -59,12 +60,3 @@ def filter_rows(
             output.write(to_record(row))
             is_deep = video.parent != index.root / PurePosixPath(row.id).parent
             yield "kept-deep" if is_deep else "kept"
-
-
-def find_video(index: MediaIndex, item: Item) -> tuple[Path | None, str, str]:
-    """Return the video of an item, or why there is none: what to count it under, and a detail."""
-    try:
-        video = index.find(item.id)
-    except ValueError as error:
-        return None, "outside-folder", f"{error}"
-    return video, "missing-video", f"no video of the name {item.id}"

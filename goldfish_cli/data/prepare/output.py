@@ -16,7 +16,7 @@ import orjson
 
 from goldfish_cli import __version__
 from goldfish_cli.data.prepare.account import Account
-from goldfish_cli.errors import InputError, UsageError
+from goldfish_cli.errors import AnnotationError, InputError, UsageError
 
 SUFFIXES = (".json", ".jsonl")
 
@@ -141,6 +141,21 @@ class PreparedFile:
             self.dropped_path.unlink(missing_ok=True)  # of an earlier run
         _part(self.provenance_path).replace(self.provenance_path)
         _part(self.path).replace(self.path)
+
+
+def refuse_empty(account: Account) -> None:
+    """Stop before a dataset of nothing takes the place of a good one.
+
+    Raises:
+        AnnotationError: If nothing was written, with the reasons.
+    """
+    if account.num_written:
+        return
+    reasons = ", ".join(f"{reason} {count}" for reason, count in account.dropped.items())
+    raise AnnotationError(
+        f"None of {account.num_read} rows is left{': ' + reasons if reasons else ''}.",
+        hint="Nothing was written. Check that the files belong together.",
+    )
 
 
 def encode(item: Any) -> bytes:
