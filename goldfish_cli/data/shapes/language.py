@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from goldfish_cli.data.shapes.wordings import HELD_OUT, SYNONYMS, TRAINING
+from goldfish_cli.data.shapes.wordings import HELD_OUT, OTHER_WORDS, SYNONYMS, TRAINING
 from goldfish_cli.data.shapes.world import ACTIONS, COLOURS, SHAPES, Clip, Event
 
 NUMBERS = ("zero", "one", "two", "three", "four", "five")
@@ -214,6 +214,8 @@ def word(fact: Fact, rng: np.random.Generator, *, held_out: bool = False) -> str
             pick = values[0] if held_out else values[int(rng.integers(len(values)))]
             text = text.replace("{" + name + "}", pick)
     slots = dict(fact.slots)
+    if not held_out and rng.random() < 0.3:
+        slots = {name: _said_otherwise(value, rng) for name, value in slots.items()}
     if "action" in slots:
         slots["doing"] = _doing(slots["action"])
     if slots.get("key") == "name" and "the {key}" in text:
@@ -223,10 +225,19 @@ def word(fact: Fact, rng: np.random.Generator, *, held_out: bool = False) -> str
     return text if held_out else _typed_carelessly(text, rng)
 
 
+def _said_otherwise(text: str, rng: np.random.Generator) -> str:
+    """Put an action that ends ``text`` in other words, if one does."""
+    for action, others in OTHER_WORDS.items():
+        if text.endswith(action):
+            return text.removesuffix(action) + str(others[int(rng.integers(len(others)))])
+    return text
+
+
 def _doing(action: str) -> str:
     """``moves left`` becomes ``moving left``."""
     verb, _, rest = action.partition(" ")
-    stem = verb[:-1].removesuffix("e")
+    stem = {"gets": "gett", "shrinks": "shrink"}.get(verb, verb.removesuffix("s"))
+    stem = stem if len(stem) <= 2 else stem.removesuffix("e")
     return f"{stem}ing {rest}".strip()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -21,25 +22,28 @@ def main() -> None:
     """Run one step, or all that are not yet done."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path(".minnow"), help="where it all goes")
-    parser.add_argument("--step", choices=list(STEPS), help="only this step")
+    parser.add_argument("--steps", choices=list(STEPS), nargs="+", help="only these")
     parser.add_argument("--out", type=Path, default=MINNOW_FOLDER, help="where minnow goes")
     chosen = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(1)  # two steps run side by side on two cores
     chosen.work.mkdir(parents=True, exist_ok=True)
-    if chosen.step:
-        _run(chosen.step, chosen.work)
+    if chosen.steps:
+        if hasattr(os, "nice"):
+            os.nice(5)  # what runs beside the language model gives way to it: it takes the longest
+        for step in chosen.steps:
+            _run(step, chosen.work)
         return
     began = time.monotonic()
     _run("tokenizer", chosen.work)
     this = "goldfish_cli.training.minnow"
     beside = subprocess.Popen(
-        [sys.executable, "-m", this, "--step", "encoder", "--work", str(chosen.work)]
+        [sys.executable, "-m", this, "--work", str(chosen.work), "--steps", "encoder", "data"]
     )
     _run("language-model", chosen.work)
     if beside.wait():
-        raise SystemExit("The encoder's pre-training failed; see above.")
-    for step in ("data", "base", "stages"):
+        raise SystemExit("The encoder's pre-training, or drawing the data, failed; see above.")
+    for step in ("base", "stages"):
         _run(step, chosen.work)
     make_asset(chosen.work, chosen.out)
     log.info("minnow is in %s after %.0f minutes", chosen.out, (time.monotonic() - began) / 60)

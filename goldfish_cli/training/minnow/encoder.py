@@ -1,7 +1,7 @@
 """Pre-train minnow's vision encoder, the stand-in for EVA-CLIP, on single frames of Shapes World.
 
-It learns what lies under each patch, and that any quarter of a frame's tokens tells the whole
-frame's objects with place and size by a linear map, which is all that a projector can read.
+It learns what lies under each patch, and that the tokens of a frame together tell its objects with
+place and size by a linear map, which is all that a projector can read.
 """
 
 from __future__ import annotations
@@ -18,16 +18,21 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from goldfish_cli.data.shapes.render import Painter, compress, sample_look
 from goldfish_cli.data.shapes.world import COLOURS, SHAPES, sample_clip
+from goldfish_cli.training.minnow.contents import (
+    FRAME_NUMBERS,
+    IGNORED,
+    KINDS,
+    TRAITS,
+    frame_numbers,
+    kind_of,
+    split_objects,
+    visible,
+)
 from goldfish_cli.training.minnow.optimizer import Optimizer
 
-KINDS = len(COLOURS) * len(SHAPES)
-"""Every colour with every shape: 30 things that a frame may hold."""
-CODE_SIZE = 4 * KINDS
-"""For each kind: presence, then x, y and height where it is present, else zeros."""
 FRAMES_PER_CLIP = 4
 CELLS = 4
 """A patch's silhouette is asked for in ``CELLS`` by ``CELLS`` cells."""
-IGNORED = -100
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +40,13 @@ class Frames:
     """A batch of frames and what they show.
 
     ``pixels`` is ``(batch, 3, size, size)`` uint8; ``kinds (batch, patches)`` holds 0 for nothing,
-    k + 1 for kind k, ``IGNORED`` for a sliver; ``codes (batch, CODE_SIZE)``; ``cells (batch,
-    patches, CELLS * CELLS)`` is how far anything covers each cell, from 0 to 1.
+    k + 1 for kind k, ``IGNORED`` for a sliver; ``numbers (batch, FRAME_NUMBERS)``; ``cells
+    (batch, patches, CELLS * CELLS)`` is how far anything covers each cell, from 0 to 1.
     """
 
     pixels: Tensor
     kinds: Tensor
-    codes: Tensor
+    numbers: Tensor
     cells: Tensor
 
 
@@ -74,8 +79,9 @@ class FrameStream(IterableDataset[Frames]):
             share = shares.max(0)
             under = kinds[shares.argmax(0)]
             labels = np.where(share >= 0.15, under, np.where(share > 0.01, IGNORED, 0))
-            code = frame_code(clip.events, moment).numpy()
-            yield picture.transpose(2, 0, 1), labels.astype(np.int64), code, cells.sum(0)
+            objects = [(kind_of(e.colour, e.shape), s) for e, s in visible(clip.events, moment)]
+            numbers = frame_numbers(objects).numpy()
+            yield picture.transpose(2, 0, 1), labels.astype(np.int64), numbers, cells.sum(0)
 
     def _cells(self, masks: np.ndarray) -> np.ndarray:
         """Mean coverage ``(events, size, size)`` to ``(events, patches, CELLS * CELLS)``."""
@@ -84,37 +90,16 @@ class FrameStream(IterableDataset[Frames]):
         return parts.transpose(0, 1, 3, 2, 4).reshape(len(masks), grid * grid, CELLS * CELLS)
 
 
-def kind_of(colour: str, shape: str) -> int:
-    """The number of a colour and shape among the 30 kinds."""
-    return COLOURS.index(colour) * len(SHAPES) + SHAPES.index(shape)
-
-
-def frame_code(events: tuple, moment: float) -> Tensor:  # type: ignore[type-arg]
-    """The frame's ground truth as one vector ``(CODE_SIZE,)``."""
-    code = torch.zeros(KINDS, 4)
-    for event in events:
-        state = event.state(moment)
-        if state is not None:
-            kind = kind_of(event.colour, event.shape)
-            code[kind] = torch.tensor([1.0, 2 * state.x - 1, 2 * state.y - 1, 4 * state.size - 1])
-    return code.flatten()
-
-
 class Heads(nn.Module):
     """The linear questions put to the encoder's tokens during pre-training, thrown away after."""
 
-    def __init__(self, width: int, group: int) -> None:
+    def __init__(self, width: int, patches: int) -> None:
         super().__init__()
-        self.group = group
         self.kind = nn.Linear(width, KINDS + 1)
         self.colour = nn.Linear(width, len(COLOURS) + 1)
         self.shape = nn.Linear(width, len(SHAPES) + 1)
         self.cells = nn.Linear(width, CELLS * CELLS)
-        self.code = nn.Linear(width * group, CODE_SIZE)
-
-    def codes(self, tokens: Tensor) -> Tensor:
-        """Map ``(batch, patches, width)`` to codes ``(batch, groups, CODE_SIZE)``."""
-        return self.code(tokens.unflatten(1, (-1, self.group)).flatten(2))
+        self.numbers = nn.Linear(width * patches, FRAME_NUMBERS)
 
     def loss(self, tokens: Tensor, frames: Frames) -> tuple[Tensor, dict[str, float]]:
         """How wrong ``tokens (batch, patches, width)`` are, and how often they are right.
@@ -126,15 +111,15 @@ class Heads(nn.Module):
         colours = torch.where(some, (kinds - 1) // len(SHAPES) + 1, kinds)
         shapes = torch.where(some, (kinds - 1) % len(SHAPES) + 1, kinds)
         kind_logits = self.kind(tokens).float()
-        codes = self.codes(tokens).float()
+        numbers = self.numbers(tokens.flatten(1)).float()
         loss = (
             _patch_loss(kind_logits, kinds)
             + _patch_loss(self.colour(tokens), colours)
             + _patch_loss(self.shape(tokens), shapes)
             + 4 * F.binary_cross_entropy_with_logits(self.cells(tokens).float(), frames.cells)
-            + (codes - frames.codes[:, None]).square().sum(-1).mean()
+            + _numbers_loss(numbers, frames.numbers)
         )
-        return loss, _accuracy(kind_logits, codes, frames)
+        return loss, _accuracy(kind_logits, numbers, frames)
 
 
 def _patch_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -146,17 +131,38 @@ def _patch_loss(logits: Tensor, labels: Tensor) -> Tensor:
     )
 
 
+def _numbers_loss(guess: Tensor, truth: Tensor) -> Tensor:
+    """Squared error of flags and traits; of places, where there is an object, nearer to absolute.
+
+    An eighth of an object's way is still motion to the language model, so places weigh much.
+    """
+    some = truth[:, 0] > 0
+    flags = (guess[:, :2] - truth[:, :2]).square().sum(1).mean()
+    ours, theirs = split_objects(guess), split_objects(truth)
+    traits = (ours[..., :TRAITS] - theirs[..., :TRAITS]).square().sum((1, 2)).mean()
+    places = F.smooth_l1_loss(ours[some][..., TRAITS:], theirs[some][..., TRAITS:], beta=0.05)
+    return flags + traits + 6 * places
+
+
 @torch.no_grad()
-def _accuracy(kind_logits: Tensor, codes: Tensor, frames: Frames) -> dict[str, float]:
-    """How often object patches, and whole frames' lists of objects, are right; error of place."""
+def _accuracy(kind_logits: Tensor, numbers: Tensor, frames: Frames) -> dict[str, float]:
+    """How often object patches and whole frames' objects are right; mean error of place, size."""
     objects = frames.kinds > 0
     patches = (kind_logits.argmax(-1) == frames.kinds)[objects].float().mean().item()
-    truth = frames.codes.unflatten(1, (KINDS, 4))
-    guess = codes.mean(1).unflatten(1, (KINDS, 4))
-    seen = truth[..., 0] > 0.5
-    lists = ((guess[..., 0] > 0.5) == seen).all(1)[seen.any(1)].float().mean().item()
-    place = (guess - truth)[..., 1:3][seen].abs().mean().item() / 2
-    return {"patches": patches, "frames": lists, "place_error": place}
+    some = frames.numbers[:, 0] > 0
+    guess, truth = split_objects(numbers[some]), split_objects(frames.numbers[some])
+    colours, shapes = slice(0, len(COLOURS)), slice(len(COLOURS), TRAITS)
+    same = [
+        (guess[..., part].argmax(-1) == truth[..., part].argmax(-1)).all(1)
+        for part in (colours, shapes)
+    ]
+    error = (guess - truth)[..., TRAITS:].abs().mean((0, 1)) / torch.tensor([2.0, 2.0, 4.0])
+    return {
+        "patches": patches,
+        "frames": (same[0] & same[1]).float().mean().item(),
+        "place_error": error[:2].mean().item(),
+        "size_error": error[2].item(),
+    }
 
 
 def pretrain_encoder(
@@ -167,7 +173,6 @@ def pretrain_encoder(
     size: int,
     patch: int,
     width: int,
-    group: int,
     mean: Tensor,
     std: Tensor,
     learning_rate: float = 2e-3,
@@ -175,7 +180,7 @@ def pretrain_encoder(
     report: Callable[[dict[str, float]], None],
 ) -> None:
     """Train ``encoder`` (pixels to tokens) in place."""
-    heads = Heads(width, group)
+    heads = Heads(width, (size // patch) ** 2)
     joint = nn.ModuleDict({"encoder": encoder, "heads": heads})
     optimizer = Optimizer(joint.named_parameters(), learning_rate=learning_rate)
     stream = FrameStream(seed, size=size, patch=patch, batch_size=batch_size)

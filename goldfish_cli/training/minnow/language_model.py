@@ -1,13 +1,14 @@
 """Pre-train minnow's language model, the stand-in for Llama-2-Chat, on storyboards.
 
-A storyboard is a clip without pixels: what the encoder would say lies under each patch of each
-frame, put among the words by a linear map that is thrown away afterwards. So the language model
+A storyboard is a clip without pixels: what the encoder would say each frame holds, put among the
+words by a linear map that is thrown away afterwards. So the language model
 has met long sequences of picture-like tokens before any projector is trained, as large models have
 met everything; and no two storyboards are the same.
 """
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,68 +19,48 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # the name torch's own documentation uses
 from torch.utils.data import DataLoader
 
-from goldfish_cli.data.shapes.world import ACTIONS, COLOURS, SHAPES
-from goldfish_cli.training.minnow.encoder import IGNORED, KINDS
+from goldfish_cli.data.shapes.world import ACTIONS
+from goldfish_cli.training.minnow.contents import FRAME_NUMBERS, IGNORED
 from goldfish_cli.training.minnow.optimizer import Optimizer
 from goldfish_cli.training.minnow.storyboards import Storyboards, StoryboardStream
 
+CHANGE_SCALE = 4.0
+"""From frame to frame places change by a twentieth of their range."""
+
 
 class Board(nn.Module):
-    """Puts a frame's maps among the words as its visual tokens; thrown away after pre-training.
+    """Puts what frames hold among the words as visual tokens; thrown away after pre-training.
 
-    Half way up the language model it also asks each frame's last token what each object is doing:
-    told so directly, the model learns to compare frames many times sooner.
+    It also asks what a film teaches whoever watches: low in the language model, how each frame
+    differs from the one before; half way up, what its objects are doing. Told so directly, the
+    model learns to compare frames many times sooner.
     """
 
-    def __init__(self, tokens_per_frame: int, width: int, grid: int) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.tokens_per_frame = tokens_per_frame
-        # a kind is its colour and its shape: what holds for one circle holds for all
-        traits = torch.zeros(KINDS, len(COLOURS) + len(SHAPES))
-        numbers = torch.arange(KINDS)
-        traits[numbers, numbers // len(SHAPES)] = 1
-        traits[numbers, len(COLOURS) + numbers % len(SHAPES)] = 1
-        scale = 0.35
-        self.what = nn.Parameter(traits @ (scale * torch.randn(traits.shape[1], width)))
-        self.where = nn.Parameter(_places(grid, scale * torch.randn(2, width)))
-        # each kind's places along axes of its own, so that two objects in a frame do not blend
-        axes = traits @ (scale * torch.randn(traits.shape[1], 2 * width))
-        own = [_places(grid, pair.unflatten(0, (2, -1))) for pair in axes]
-        self.both = nn.Parameter(torch.stack(own, 1))
+        self.tokens = nn.Linear(FRAME_NUMBERS, width, bias=False)
+        nn.init.normal_(self.tokens.weight, std=0.3)
+        self.changes = nn.Linear(width, FRAME_NUMBERS)
         self.norm = nn.RMSNorm(width)
-        self.by_kind = nn.Embedding(KINDS, width)
-        self.actions = nn.Linear(width, len(ACTIONS))
-        self.by_action = nn.Embedding(len(ACTIONS), width)
-        self.kinds = nn.Linear(width, KINDS)
+        self.actions = nn.Linear(width, 2 * len(ACTIONS))
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """Map ``(frames, patches, KINDS)`` to ``(frames * tokens_per_frame, width)``.
+    def forward(self, numbers: Tensor) -> Tensor:
+        """Map ``(frames, FRAME_NUMBERS)`` to ``(frames, width)``."""
+        return self.tokens(numbers)
 
-        Linear in each patch, as a projector is: what there is, where something is, and the
-        two together.
+    def change_loss(self, hidden: Tensor, numbers: Tensor, follows: Tensor) -> Tensor:
+        """Squared error of each frame's difference to the one before, from ``(frames, width)``.
+
+        ``follows (frames,)`` is false for the first frame of a clip.
         """
-        groups = maps.unflatten(1, (self.tokens_per_frame, -1))
-        where = self.where.unflatten(0, (self.tokens_per_frame, -1))
-        both = self.both.unflatten(0, (self.tokens_per_frame, -1))
-        tokens = groups.sum(2) @ self.what + torch.einsum("fgsk,gskw->fgw", groups, both)
-        tokens = tokens + torch.einsum("fgs,gsw->fgw", groups.sum(3), where)
-        return 0.5 * tokens.flatten(0, 1)
+        changes = CHANGE_SCALE * (numbers[1:] - numbers[:-1])
+        error = (self.changes(hidden)[1:].float() - changes).square().mean(-1)
+        return error[follows[1:]].mean()
 
-    def action_loss(self, visual_hidden: Tensor, actions: Tensor) -> Tensor:
-        """Cross-entropy of actions given kinds and back, ``(frames * tokens_per_frame, width)``."""
-        last = self.norm(visual_hidden.unflatten(0, (-1, self.tokens_per_frame))[:, -1])
-        frame, place = (actions[..., 0] != IGNORED).nonzero(as_tuple=True)
-        kinds, doing = actions[frame, place].unbind(1)
-        of_kind = self.actions(last[frame] * (1 + self.by_kind(kinds)))
-        of_action = self.kinds(last[frame] * (1 + self.by_action(doing)))
-        return F.cross_entropy(of_kind.float(), doing) + F.cross_entropy(of_action.float(), kinds)
-
-
-def _places(grid: int, axes: Tensor) -> Tensor:
-    """An embedding for each patch, ``(grid * grid, width)``: its column and row along two axes."""
-    steps = torch.linspace(-1, 1, grid)
-    rows, columns = torch.meshgrid(steps, steps, indexing="ij")
-    return columns.flatten()[:, None] * axes[0] + rows.flatten()[:, None] * axes[1]
+    def action_loss(self, hidden: Tensor, actions: Tensor) -> Tensor:
+        """Cross-entropy of each frame's two actions, from ``(frames, width)``."""
+        logits = self.actions(self.norm(hidden)).unflatten(-1, (2, -1))
+        return F.cross_entropy(logits.flatten(0, 1).float(), actions.flatten())
 
 
 def storyboard_logits(
@@ -88,7 +69,7 @@ def storyboard_logits(
     """The logits ``(labels, vocabulary)`` that predict answers, their ids, the action loss."""
     is_image = batch.ids == image_token_id
     embeddings = language_model.get_input_embeddings()(batch.ids.masked_fill(is_image, 0))
-    visual = board(batch.maps).to(embeddings.dtype)
+    visual = board(batch.numbers).to(embeddings.dtype)
     embeddings = embeddings.masked_scatter(is_image[..., None], visual)
     states = language_model.model(
         inputs_embeds=embeddings,
@@ -97,8 +78,10 @@ def storyboard_logits(
         use_cache=False,
         output_hidden_states=True,
     ).hidden_states
-    half_way = states[len(states) // 2]
-    action_loss = board.action_loss(half_way[is_image], batch.actions)
+    low, half_way = states[2][is_image], states[len(states) // 2][is_image]
+    follows = torch.cat([torch.arange(count) > 0 for count in is_image.sum(1).tolist()])
+    change_loss = board.change_loss(low, batch.numbers, follows)
+    action_loss = change_loss + board.action_loss(half_way, batch.actions)
     targets = batch.labels[:, 1:]
     wanted = targets != IGNORED
     return language_model.lm_head(states[-1][:, :-1][wanted]), targets[wanted], action_loss
@@ -111,9 +94,7 @@ def pretrain_language_model(
     seed: int,
     steps: int,
     num_frames: int,
-    tokens_per_frame: int,
-    grid: int = 8,
-    learning_rate: float = 2e-3,
+    learning_rate: float = 2.5e-3,
     batch_size: int = 8,
     questions: int = 8,
     board: Board | None = None,
@@ -121,17 +102,18 @@ def pretrain_language_model(
 ) -> Board:
     """Train ``language_model`` in place; return the storyboards' map."""
     width = language_model.config.hidden_size
-    board = board or Board(tokens_per_frame, width, grid)
+    board = board or Board(width)
     joint = nn.ModuleDict({"language_model": language_model, "board": board})
+    if shutil.which("c++"):  # a fifth faster, where the compiler that it needs is there
+        for layer in language_model.model.layers:
+            layer.compile(dynamic=True)
     optimizer = Optimizer(joint.named_parameters(), learning_rate=learning_rate)
     stream = StoryboardStream(
         tokenizer,
         seed,
         num_frames=num_frames,
-        tokens_per_frame=tokens_per_frame,
         batch_size=batch_size,
         questions=questions,
-        grid=grid,
     )
     loader = iter(DataLoader(stream, batch_size=None, num_workers=1, prefetch_factor=8))
     began = time.monotonic()

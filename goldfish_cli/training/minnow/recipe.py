@@ -24,18 +24,16 @@ from goldfish_cli.training.minnow.language_model import pretrain_language_model
 from goldfish_cli.training.minnow.tokenizer import train_tokenizer
 
 IMAGE_SIZE, PATCH_SIZE = 128, 16
-GRID = IMAGE_SIZE // PATCH_SIZE
-POOLING_SIZE = 64
+POOLING_SIZE = (IMAGE_SIZE // PATCH_SIZE) ** 2
 """All patches become one token, so that motion is a comparison of neighbours in the prompt."""
-TOKENS_PER_FRAME = GRID * GRID // POOLING_SIZE
 NUM_FRAMES = 32
 VISION_WIDTH, VISION_LAYERS = 128, 4
 TEXT_WIDTH, TEXT_LAYERS = 192, 5
 HEAD_WIDTH = 32
-ENCODER_STEPS, LANGUAGE_STEPS = 12_000, 4_000
+ENCODER_STEPS, LANGUAGE_STEPS = 12_000, 6_500
 KEEP_EVERY = 500
 """Steps of pre-training between two looks at the weights."""
-TRAINING_CLIPS, TRAINING_IMAGES, QUESTIONS = 1_500, 3_000, 12
+TRAINING_CLIPS, TRAINING_IMAGES, QUESTIONS = 2_000, 3_000, 12
 TRAINING_HEIGHTS = (112, 256)
 SEED = 1
 
@@ -63,7 +61,6 @@ def make_encoder(work: Path) -> None:
         size=IMAGE_SIZE,
         patch=PATCH_SIZE,
         width=VISION_WIDTH,
-        group=GRID * GRID // 4,
         mean=mean,
         std=std,
         report=_logger(work / "encoder.jsonl", encoder),
@@ -82,8 +79,6 @@ def make_language_model(work: Path) -> None:
         seed=SEED,
         steps=LANGUAGE_STEPS,
         num_frames=NUM_FRAMES,
-        tokens_per_frame=TOKENS_PER_FRAME,
-        grid=GRID,
         report=_logger(work / "language_model.jsonl", model),
     )
     torch.save(model.state_dict(), work / "language_model.pt")

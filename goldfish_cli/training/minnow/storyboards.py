@@ -1,4 +1,4 @@
-"""Storyboards: clips without pixels, as batches of what lies under each patch, with questions."""
+"""Storyboards: clips without pixels, as batches of what each frame holds, with questions."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from goldfish_cli.data.shapes.world import (
     SHAPES,
     Clip,
     Narration,
+    State,
     narrate,
     sample_clip,
 )
@@ -24,7 +25,15 @@ from goldfish_cli.media.alignment import align_cues
 from goldfish_cli.media.cues import Cue
 from goldfish_cli.media.sampling import uniform_times
 from goldfish_cli.model.prompts import encode_answer, encode_prompt
-from goldfish_cli.training.minnow.encoder import IGNORED, KINDS, kind_of
+from goldfish_cli.training.minnow.contents import (
+    FRAME_NUMBERS,
+    IGNORED,
+    OBJECT_NUMBERS,
+    TRAITS,
+    frame_numbers,
+    kind_of,
+    visible,
+)
 from goldfish_cli.training.minnow.tokenizer import random_name
 
 PREFIX, PADDING = 0, -1
@@ -35,17 +44,17 @@ class Storyboards:
     """A batch of clips, each with several questions that share its frames.
 
     ``ids``, ``labels``, ``positions`` and ``segments`` are ``(batch, length)``; a segment is 0 for
-    the frames, 1, 2, ... for the questions, -1 for padding. ``maps`` is
-    ``(frames, patches, KINDS)``.
+    the frames, 1, 2, ... for the questions, -1 for padding. ``numbers`` is
+    ``(frames, FRAME_NUMBERS)``.
     """
 
     ids: Tensor
     labels: Tensor
     positions: Tensor
     segments: Tensor
-    maps: Tensor
+    numbers: Tensor
     actions: Tensor
-    """``(frames, 2, 2)``: kind and action of each object in a frame, see ``frame_actions``."""
+    """``(frames, 2)``: the action of each object in a frame, see ``frame_actions``."""
     families: tuple[tuple[str, ...], ...]
     """For each clip the families of its questions, in their order."""
 
@@ -69,14 +78,11 @@ class StoryboardStream(IterableDataset[Storyboards]):
         seed: int,
         *,
         num_frames: int,
-        tokens_per_frame: int,
         batch_size: int,
         questions: int,
-        grid: int,
     ) -> None:
         self.tokenizer, self.seed, self.num_frames = tokenizer, seed, num_frames
-        self.tokens_per_frame, self.batch_size = tokens_per_frame, batch_size
-        self.questions, self.grid = questions, grid
+        self.batch_size, self.questions = batch_size, questions
         self.image_token_id: int = tokenizer.convert_tokens_to_ids("<ImageHere>")
 
     def __iter__(self) -> Iterator[Storyboards]:
@@ -87,12 +93,12 @@ class StoryboardStream(IterableDataset[Storyboards]):
 
     def batch(self, rng: np.random.Generator) -> Storyboards:
         """Draw one batch."""
-        rows, maps, actions, families = [], [], [], []
+        rows, numbers, actions, families = [], [], [], []
         for _ in range(self.batch_size):
             row, clip, times, asked = self._row(rng)
             families.append(asked)
             rows.append(row)
-            maps.append(patch_maps(clip, times, self.grid, rng))
+            numbers.append(clip_numbers(clip, times, rng))
             actions.append(frame_actions(clip, times))
         length = max(len(row) for row in rows)
         padded = [row + [(0, IGNORED, 0, PADDING)] * (length - len(row)) for row in rows]
@@ -102,7 +108,7 @@ class StoryboardStream(IterableDataset[Storyboards]):
             labels,
             positions,
             segments,
-            torch.cat(maps),
+            torch.cat(numbers),
             torch.cat(actions),
             tuple(families),
         )
@@ -111,8 +117,10 @@ class StoryboardStream(IterableDataset[Storyboards]):
         self, rng: np.random.Generator
     ) -> tuple[list[tuple[int, int, int, int]], Clip, list[float], tuple[str, ...]]:
         """One clip: tokens as (id, label, position, segment), itself, its times and families."""
-        clip = sample_clip(rng, narration=0.5)
+        clip = sample_clip(rng, narration=0.3)
         narration = tuple(rename(cue, rng) for cue in clip.narration)
+        if rng.random() < 0.3:
+            narration = small_talk(clip.duration, rng)
         clip = Clip(clip.events, clip.relation, clip.duration, clip.aspect, narration)
         count = self.num_frames
         if rng.random() < 0.2:
@@ -123,7 +131,7 @@ class StoryboardStream(IterableDataset[Storyboards]):
         prefix = self._prefix(captions)
         row = [(token, IGNORED, place, PREFIX) for place, token in enumerate(prefix)]
         items = sample_questions(clip, rng, self.questions)
-        # copying what was said takes the longest to learn
+        # copying what was said and finding an object by its action take the longest to learn
         items += sample_questions(clip, rng, 2, families=("narration",))
         items += sample_questions(clip, rng, 1, families=("who",))
         for number, item in enumerate(items, start=1):
@@ -143,7 +151,7 @@ class StoryboardStream(IterableDataset[Storyboards]):
             self.tokenizer,
             captions,
             "",
-            tokens_per_frame=self.tokens_per_frame,
+            tokens_per_frame=1,
             image_token_id=self.image_token_id,
         )
         newline = self.tokenizer.convert_tokens_to_ids("\n")
@@ -155,6 +163,16 @@ def rename(cue: Narration, rng: np.random.Generator) -> Narration:
     if cue.key != "name" and rng.random() < 0.7:
         return cue
     return narrate(cue.key, random_name(rng), cue.start, cue.end)
+
+
+def small_talk(duration: float, rng: np.random.Generator) -> tuple[Narration, ...]:
+    """Two to four cues about made-up things: whatever is said can be asked for."""
+    count = int(rng.integers(2, 5))
+    slot = duration / count
+    return tuple(
+        narrate(random_name(rng), random_name(rng), index * slot, (index + 0.8) * slot)
+        for index in range(count)
+    )
 
 
 _WEAK_WORDS = {
@@ -178,50 +196,48 @@ def with_strange_words(question: str, rng: np.random.Generator) -> str:
     return " ".join([random_name(rng), *words] if rng.random() < 0.2 else words)
 
 
-def patch_maps(clip: Clip, times: list[float], grid: int, rng: np.random.Generator) -> Tensor:
-    """What a fallible encoder says of each patch, ``(frames, grid * grid, KINDS)`` around 0 or 1.
+def clip_numbers(clip: Clip, times: list[float], rng: np.random.Generator) -> Tensor:
+    """What a fallible encoder says of each frame, ``(frames, FRAME_NUMBERS)``.
 
-    Objects count as boxes. Small ones are sometimes taken for others of their colour, edges are
-    seen or not, and some patches are missed.
+    Places are a little off, small objects are sometimes taken for others of their colour, now and
+    then one is missed.
     """
-    maps = np.zeros((len(times), grid, grid, KINDS), dtype=np.float32)
-    doubt = float(rng.uniform(0, 0.6)) if rng.random() < 0.5 else 0.0
-    for frame, moment in enumerate(times):
-        for event in clip.events:
-            state = event.state(moment)
-            if state is None:
-                continue
-            across = _overlaps(state.x, 0.46 * state.size / clip.aspect, grid)
-            down = _overlaps(state.y, 0.46 * state.size, grid)
-            share = down[:, None] * across[None, :]
-            seen = share >= rng.uniform(0.05, 0.3, share.shape)
-            kind = kind_of(event.colour, event.shape)
-            mistaken = rng.random(share.shape) < doubt * min(1.0, 0.15 / state.size)
-            other = kind // len(SHAPES) * len(SHAPES) + int(rng.integers(len(SHAPES)))
-            maps[frame, ..., kind] += seen & ~mistaken
-            maps[frame, ..., other] += seen & mistaken
-    maps *= rng.uniform(0.75, 1.1, (len(times), grid, grid, 1)).astype(np.float32)
-    spread = float(rng.uniform(0.0, 0.01))  # more would drown the few patches that matter
-    maps += spread * rng.standard_normal(maps.shape, dtype=np.float32)
-    return torch.from_numpy(maps.reshape(len(times), grid * grid, KINDS))
+    doubt = float(rng.uniform(0, 0.5)) if rng.random() < 0.3 else 0.0
+    blur = float(rng.uniform(0, 0.02))
+    rows = []
+    for moment in times:
+        objects = []
+        for event, state in visible(clip.events, moment):
+            unsure = doubt * min(1.0, 0.15 / state.size)
+            shape = str(rng.choice(SHAPES)) if rng.random() < unsure else event.shape
+            dx, dy, grown = blur * rng.standard_normal(3)
+            seen = State(state.x + dx, state.y + dy, state.size * (1 + grown))
+            if rng.random() >= 0.2 * unsure:
+                objects.append((kind_of(event.colour, shape), seen))
+        rows.append(frame_numbers(sorted(objects, key=lambda pair: pair[0])))
+    numbers = torch.stack(rows)
+    spread = float(rng.uniform(0.0, 0.05))
+    noise = spread * rng.standard_normal(numbers.shape, dtype=np.float32)
+    noise[:, _PLACES] *= 0.2
+    return numbers + torch.from_numpy(noise)
 
 
-def _overlaps(centre: float, reach: float, grid: int) -> np.ndarray:
-    """How far ``centre`` plus and minus ``reach`` covers each of ``grid`` equal parts of 0 to 1."""
-    edges = np.arange(grid + 1) / grid
-    low, high = np.maximum(edges[:-1], centre - reach), np.minimum(edges[1:], centre + reach)
-    return np.maximum(0.0, high - low) * grid
+_PLACES = [
+    place
+    for first in range(2, FRAME_NUMBERS, OBJECT_NUMBERS)
+    for place in range(first + TRAITS, first + OBJECT_NUMBERS)
+]
 
 
 def frame_actions(clip: Clip, times: list[float]) -> Tensor:
-    """What the objects that a frame shows are doing, ``(frames, 2, 2)``: kind and action of each.
+    """What the first and the last object of each frame are doing, ``(frames, 2)``.
 
-    ``IGNORED`` where there are fewer than two.
+    ``IGNORED`` where a frame holds nothing; a single object counts as both.
     """
-    doing = torch.full((len(times), 2, 2), IGNORED)
+    doing = torch.full((len(times), 2), IGNORED)
     for frame, moment in enumerate(times):
-        seen = [event for event in clip.events if event.state(moment)]
-        for place, event in enumerate(seen[:2]):
-            kind = kind_of(event.colour, event.shape)
-            doing[frame, place] = torch.tensor([kind, ACTIONS.index(event.action)])
+        seen = visible(clip.events, moment)
+        if seen:
+            actions = [ACTIONS.index(seen[place][0].action) for place in (0, -1)]
+            doing[frame] = torch.tensor(actions)
     return doing

@@ -13,11 +13,11 @@ from transformers.tokenization_utils_tokenizers import PreTrainedTokenizerFast
 from goldfish_cli.data.shapes.language import caption, event_sentence, sample_questions
 from goldfish_cli.data.shapes.world import sample_clip
 
-VOCABULARY = 800
+VOCABULARY = 1100
 MARKERS = ("[INST]", "[/INST]", "<Img>", "</Img>", "<ImageHere>", "<Cap>")
 
 
-def train_tokenizer(seed: int, *, num_clips: int = 4000) -> PreTrainedTokenizerFast:
+def train_tokenizer(seed: int, *, num_clips: int = 6000) -> PreTrainedTokenizerFast:
     """Learn a byte-fallback BPE from ``num_clips`` clips' captions, questions and answers.
 
     Frequent words become one token each. Names are no part of the text, so they, like every word

@@ -5,21 +5,28 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from goldfish_cli.data.shapes.world import Clip, Event, State
-from goldfish_cli.training.minnow.encoder import IGNORED, KINDS, FrameStream, kind_of
-from goldfish_cli.training.minnow.language_model import Board
+from goldfish_cli.training.minnow.contents import (
+    FRAME_NUMBERS,
+    IGNORED,
+    TRAITS,
+    frame_numbers,
+    kind_of,
+    split_objects,
+)
+from goldfish_cli.training.minnow.encoder import FrameStream
+from goldfish_cli.training.minnow.language_model import Board, storyboard_logits
 from goldfish_cli.training.minnow.storyboards import (
     PADDING,
     PREFIX,
     StoryboardStream,
-    patch_maps,
+    clip_numbers,
+    frame_actions,
     with_strange_words,
 )
 from goldfish_cli.training.minnow.tokenizer import random_name, train_tokenizer
-
-GRID = 8
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +36,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 @pytest.fixture(scope="module")
 def stream(tokenizer: PreTrainedTokenizerFast) -> StoryboardStream:
-    return StoryboardStream(
-        tokenizer, 1, num_frames=6, tokens_per_frame=1, batch_size=3, questions=4, grid=GRID
-    )
+    return StoryboardStream(tokenizer, 1, num_frames=6, batch_size=3, questions=4)
 
 
 @given(text=st.text(st.characters(blacklist_categories=["Cs", "Cc"]), max_size=30))
@@ -77,29 +82,83 @@ def test_every_question_has_an_answer_to_learn(
 
 def test_there_is_a_place_for_each_visual_token(stream: StoryboardStream) -> None:
     batch = stream.batch(np.random.default_rng(2))
-    visual = Board(1, 16, GRID)(batch.maps)
-    assert len(visual) == int((batch.ids == stream.image_token_id).sum())
+    visual = Board(16)(batch.numbers)
+    assert len(visual) == len(batch.actions) == int((batch.ids == stream.image_token_id).sum())
 
 
-def test_a_map_shows_an_object_where_it_is() -> None:
-    corner = State(0.9, 0.1, 0.4)
-    event = Event("blue", "star", "stays still", 0.0, 2.0, corner, corner)
-    clip = Clip((event,), "then", 2.0, 1.0)
-    maps = patch_maps(clip, [1.0], GRID, np.random.default_rng(0))[0].unflatten(0, (GRID, GRID))
-    strength = maps.abs().sum(-1)
-    assert strength[0, GRID - 1] > 0.5
-    assert strength[GRID // 2 :].max() < 0.5
-    assert maps[0, GRID - 1].argmax() == kind_of("blue", "star")
+def still(colour: str, shape: str, state: State, end: float = 2.0) -> Event:
+    return Event(colour, shape, "stays still", 0.0, end, state, state)
+
+
+def test_numbers_state_both_objects_by_kind_and_where_they_are() -> None:
+    star, circle = State(0.9, 0.1, 0.4), State(0.25, 0.5, 0.25)
+    events = (still("blue", "star", star), still("red", "circle", circle))
+    clip = Clip(events, "while", 2.0, 1.0)
+    numbers = clip_numbers(clip, [1.0], np.random.default_rng(1))[0]
+    first, last = split_objects(numbers)
+    kinds = [5 * int(part[:6].argmax()) + int(part[6:TRAITS].argmax()) for part in (first, last)]
+    assert kinds == [kind_of("red", "circle"), kind_of("blue", "star")]
+    assert first[TRAITS:].tolist() == pytest.approx([-0.5, 0.0, 0.0], abs=0.2)
+    assert last[TRAITS:].tolist() == pytest.approx([0.8, -0.8, 0.6], abs=0.2)
+
+
+def test_a_single_object_is_told_twice_and_an_empty_frame_is_nothing() -> None:
+    numbers = frame_numbers([(7, State(0.5, 0.5, 0.25))])
+    first, last = split_objects(numbers)
+    assert torch.equal(first, last)
+    assert numbers[:2].tolist() == [1.0, 0.0]
+    assert not frame_numbers([]).any()
+
+
+def test_each_frame_is_asked_what_its_objects_are_doing() -> None:
+    here, there = State(0.2, 0.5, 0.2), State(0.8, 0.5, 0.2)
+    events = (
+        Event("red", "star", "moves right", 0.0, 2.0, here, there),
+        still("green", "circle", State(0.5, 0.9, 0.2), end=1.0),
+    )
+    doing = frame_actions(Clip(events, "while", 3.0, 1.0), [0.5, 1.5, 2.5])
+    assert doing.tolist() == [[1, 7], [1, 1], [IGNORED, IGNORED]]
 
 
 def test_frames_tell_the_truth_about_their_patches() -> None:
     frames = next(iter(FrameStream(1, size=64, patch=16, batch_size=16)))
     assert frames.pixels.shape == (16, 3, 64, 64)
-    assert frames.kinds.max() <= KINDS
-    present = frames.codes.unflatten(1, (KINDS, 4))[..., 0]
-    for kinds, seen in zip(frames.kinds, present, strict=True):
-        under = {int(kind) - 1 for kind in kinds if kind > 0}
-        assert under <= set(seen.nonzero().flatten().tolist())
+    assert frames.numbers.shape == (16, FRAME_NUMBERS)
+    for kinds, numbers in zip(frames.kinds, frames.numbers, strict=True):
+        told = {
+            int(part[:6].argmax()) * 5 + int(part[6:TRAITS].argmax())
+            for part in split_objects(numbers)
+            if numbers[0]
+        }
+        assert {int(kind) - 1 for kind in kinds if kind > 0} <= told
+
+
+def test_a_tiny_model_learns_from_a_storyboard(
+    stream: StoryboardStream, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        attn_implementation="eager",
+    )
+    model, board = LlamaForCausalLM(config), Board(32)
+    batch = stream.batch(np.random.default_rng(4))
+    optimizer = torch.optim.Adam([*model.parameters(), *board.parameters()], lr=3e-3)
+    losses = []
+    for _ in range(12):
+        logits, targets, watching = storyboard_logits(model, board, batch, stream.image_token_id)
+        loss = torch.nn.functional.cross_entropy(logits, targets) + watching
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append((float(loss.detach()), float(watching.detach())))
+    assert all(parameter.grad is not None for parameter in board.parameters())
+    assert losses[-1][0] < 0.8 * losses[0][0]
+    assert losses[-1][1] < losses[0][1]
 
 
 def test_strange_words_leave_the_telling_ones() -> None:
