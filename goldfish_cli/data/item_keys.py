@@ -130,7 +130,7 @@ def read_caption(item: Mapping[str, Any], keys: Keys) -> str:
 
 def read_extra(item: Mapping[str, Any], keys: Keys) -> dict[str, Any]:
     """Return what an item holds besides: the length, the title, the system prompt, ..."""
-    extra = {key: item[key] for key in keys.extra if key != "history"}
+    extra = {key: item[key] for key in keys.extra if key != "history" or "query" not in item}
     if keys.dialogue:
         for turn in item[keys.dialogue]:
             if _role(turn) == "system":

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-import charset_normalizer
-
 from goldfish_cli.errors import AnnotationError
+from goldfish_cli.media.subtitle_text import decode_text
 
 MAX_LINE = 16 * 2**20  # characters; the longest annotations seen are some thousand
 _BLOCK = 2**20
@@ -139,12 +138,14 @@ def _legacy_encoding(path: Path) -> str:
             f"{path.name} mixes encodings: line {first_other} is not UTF-8, other lines are.",
             hint=_AS_UTF8,
         )
-    match = charset_normalizer.from_bytes(bytes(sample)).best()
-    if match is None or _is_binary(sample):
-        raise AnnotationError(
-            f"{path.name} is not text: line {first_other} is in no known encoding.", hint=_AS_UTF8
-        )
-    return match.encoding
+    try:
+        if not _is_binary(sample):
+            return decode_text(bytes(sample))[1]
+    except UnicodeDecodeError:
+        pass
+    raise AnnotationError(
+        f"{path.name} is not text: line {first_other} is in no known encoding.", hint=_AS_UTF8
+    )
 
 
 def _is_binary(sample: bytearray) -> bool:

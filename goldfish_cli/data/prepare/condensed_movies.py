@@ -71,14 +71,15 @@ class ClipJoin:
             AnnotationError: If a table is missing or broken, or if a film is in two splits.
         """
         splits = read_splits(self._tables.split) if self._tables.split else None
-        ids = (row["videoid"] for row in _read_clips(self._tables.clips))
+        ids = (row["videoid"].strip() for row in _read_clips(self._tables.clips))
         others = {"descriptions": _read_texts(self._tables.descriptions, "description")}
         if self._tables.durations:
             others["durations"] = _read_texts(self._tables.durations, "duration")
         with DiskJoin(ids, others) as join:
             # The join goes on for ever with repeats, so the clips decide where to end.
-            for row, texts in zip(_read_clips(self._tables.clips), join, strict=False):
+            for cells, texts in zip(_read_clips(self._tables.clips), join, strict=False):
                 account.read()
+                row = {name: cell.strip() for name, cell in cells.items()}
                 film_split = splits.get(row["imdbid"], "") if splits is not None else None
                 caption = texts[0] if texts else None
                 if texts is None:
@@ -135,8 +136,7 @@ def read_splits(path: Path) -> dict[str, str]:
 
 def _read_clips(path: Path) -> Iterator[dict[str, str]]:
     required = ("videoid", "title", "clip_name", "year", "imdbid")
-    for row in read_table(path, required=required, what="the clips"):
-        yield {name: cell.strip() for name, cell in row.items()}
+    return read_table(path, required=required, what="the clips")
 
 
 def _read_texts(path: Path, column: str) -> Iterator[tuple[str, str]]:
