@@ -4,7 +4,7 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from goldfish_cli.commands.output import note, show_json
+from goldfish_cli.commands.output import note, show_json, task_bar
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -32,7 +32,7 @@ class TrainView:
     def __enter__(self) -> "TrainView":
         """Start the bar, in a terminal."""
         if sys.stderr.isatty() and not self._quiet and not self._json:
-            self._bar = _make_bar()
+            self._bar = task_bar()
             self._bar.start()
         return self
 
@@ -87,33 +87,3 @@ class TrainView:
             self._bar.console.print(f"note: {text}", markup=False, highlight=False)
         else:
             note(text, quiet=self._quiet)
-
-
-def _make_bar() -> "Progress":
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-    from rich.text import Text
-
-    class RateColumn(ProgressColumn):
-        def render(self, task: Task) -> Text:
-            speed = task.finished_speed or task.speed
-            return Text(f"{speed:.3g} {task.fields['unit']}/s" if speed else "")
-
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        RateColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[facts]}"),
-        console=Console(stderr=True),
-        transient=True,
-    )
