@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from goldfish_cli.data.shapes.world import Clip, Event, State
@@ -24,6 +25,7 @@ from goldfish_cli.training.minnow.storyboards import (
     StoryboardStream,
     clip_numbers,
     frame_actions,
+    keywords,
     with_strange_words,
 )
 from goldfish_cli.training.minnow.tokenizer import random_name, train_tokenizer
@@ -80,9 +82,11 @@ def test_every_question_has_an_answer_to_learn(
     assert (batch.labels[batch.segments == PREFIX] == IGNORED).all()
 
 
-def test_there_is_a_place_for_each_visual_token(stream: StoryboardStream) -> None:
+def test_there_is_a_place_for_each_visual_token(
+    stream: StoryboardStream, tokenizer: PreTrainedTokenizerFast
+) -> None:
     batch = stream.batch(np.random.default_rng(2))
-    visual = Board(16)(batch.numbers)
+    visual = Board(nn.Embedding(len(tokenizer), 16), tokenizer)(batch.numbers)
     assert len(visual) == len(batch.actions) == int((batch.ids == stream.image_token_id).sum())
 
 
@@ -145,7 +149,8 @@ def test_a_tiny_model_learns_from_a_storyboard(
         num_attention_heads=2,
         attn_implementation="eager",
     )
-    model, board = LlamaForCausalLM(config), Board(32)
+    model = LlamaForCausalLM(config)
+    board = Board(model.get_input_embeddings(), tokenizer)
     batch = stream.batch(np.random.default_rng(4))
     optimizer = torch.optim.Adam([*model.parameters(), *board.parameters()], lr=3e-3)
     losses = []
@@ -159,6 +164,26 @@ def test_a_tiny_model_learns_from_a_storyboard(
     assert all(parameter.grad is not None for parameter in board.parameters())
     assert losses[-1][0] < 0.8 * losses[0][0]
     assert losses[-1][1] < losses[0][1]
+
+
+def test_single_words_ask_only_for_what_they_single_out() -> None:
+    here, there = State(0.2, 0.5, 0.2), State(0.8, 0.5, 0.2)
+    events = (
+        Event("red", "star", "moves right", 0.0, 1.0, here, there),
+        still("red", "circle", State(0.5, 0.9, 0.2)),
+    )
+    asked = keywords(Clip(events, "then", 3.0, 1.0), np.random.default_rng(0), 100)
+    answers = {item.question: item.answer for item in asked}
+    assert answers == {
+        "star?": "red, moves right",
+        "moves right?": "red star",
+        "red star?": "moves right",
+        "circle?": "red, stays still",
+        "stays still?": "red circle",
+        "red circle?": "stays still",
+        "after red star?": "red circle stays still",
+        "before red circle?": "red star moves right",
+    }
 
 
 def test_strange_words_leave_the_telling_ones() -> None:
