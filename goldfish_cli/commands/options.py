@@ -3,6 +3,9 @@
 A value comes from the option, else the environment, else the config file, else the default.
 """
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -74,7 +77,13 @@ def is_default_model(chosen: str | None) -> bool:
     return chosen is None and _configured("model") is None
 
 
-def profile_for(chosen: str | None, model: str = DEFAULT_MODEL, **overrides: object) -> "Profile":
+def profile_for(
+    chosen: str | None,
+    model: str = DEFAULT_MODEL,
+    *,
+    spare_memory: bool = False,
+    **overrides: object,
+) -> "Profile":
     """Read the profile to use, given the value of ``--profile`` (or its environment variable).
 
     ``auto`` means what the GPU has room for; on a GPU the bundled model takes ``tiny``, since the
@@ -83,6 +92,7 @@ def profile_for(chosen: str | None, model: str = DEFAULT_MODEL, **overrides: obj
     Args:
         chosen: Name or path, or ``None``.
         model: The model's name, as ``model_name`` returns it.
+        spare_memory: Ask for the GPU in a process of its own; torch would take 200 MB of this one.
         **overrides: Fields that an option sets; ``None`` means not given.
 
     Raises:
@@ -94,9 +104,7 @@ def profile_for(chosen: str | None, model: str = DEFAULT_MODEL, **overrides: obj
     if name == AUTO and model.startswith("openai:"):
         name = "cpu"  # the work is a server's: torch, which knows the GPU, takes seconds to load
     if name == AUTO:
-        from goldfish_cli.model.machine import gpu_memory_gib
-
-        name = choose_profile(gpu_memory_gib())
+        name = choose_profile(_gpu_memory_apart() if spare_memory else _gpu_memory())
         if model == DEFAULT_MODEL and name != "cpu":
             name = "tiny"
     return load_profile(name, **overrides)
@@ -117,6 +125,24 @@ def parse_assignments(texts: list[str]) -> dict[str, str]:
             )
         values[key.strip()] = value.strip()
     return values
+
+
+def _gpu_memory() -> float | None:
+    from goldfish_cli.model.machine import gpu_memory_gib
+
+    return gpu_memory_gib()
+
+
+def _gpu_memory_apart() -> float | None:
+    code = "from goldfish_cli.model.machine import gpu_memory_gib as g; print(g() or '')"
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {root!r}); {code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout) if done.stdout.strip() else None
 
 
 def _configured(key: str) -> str | None:

@@ -3,7 +3,7 @@
 import io
 import json
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,9 @@ class TarImage:
     region: tuple[int, int]  # offset and size of the image's bytes in the tar
 
 
-def scan_image_tar(path: Path) -> Iterator[TarImage]:
+def scan_image_tar(
+    path: Path, *, left_out: Callable[[str, str], None] = lambda key, lacks: None
+) -> Iterator[TarImage]:
     """Find the pairs ``key.jpg`` and ``key.json`` (or ``key.txt``) of a WebDataset tar.
 
     The images stay where they are: training reads them at random, by their region, so that a
@@ -33,6 +35,8 @@ def scan_image_tar(path: Path) -> Iterator[TarImage]:
 
     Args:
         path: An uncompressed tar.
+        left_out: Hears the key of each member without a partner, and what it lacks: ``"image"``
+            or ``"caption"``.
 
     Yields:
         Pairs in the order of the tar; members without a partner are left out.
@@ -42,7 +46,7 @@ def scan_image_tar(path: Path) -> Iterator[TarImage]:
     """
     try:
         with tarfile.open(path, "r:") as tar:
-            yield from _pairs(path, tar)
+            yield from _pairs(path, tar, left_out)
     except (OSError, tarfile.TarError) as error:
         raise AnnotationError(
             f"{path.name} cannot be read as a WebDataset tar: {error}.",
@@ -79,22 +83,29 @@ def decode_image(data: bytes, name: str) -> np.ndarray[Any, Any]:
         raise AnnotationError(f"{name} is not a readable image: {error}.") from error
 
 
-def _pairs(path: Path, tar: tarfile.TarFile) -> Iterator[TarImage]:
-    key, caption, region = "", None, None
+def _pairs(
+    path: Path, tar: tarfile.TarFile, left_out: Callable[[str, str], None]
+) -> Iterator[TarImage]:
+    key, caption, region, is_pair = "", None, None, True
     for member in tar:
         prefix, extension = base_plus_ext(member.name)
         if prefix is None or not member.isfile():
             continue
         if prefix != key:
-            key, caption, region = prefix, None, None
+            if not is_pair:
+                left_out(key, "caption" if region else "image")
+            key, caption, region, is_pair = prefix, None, None, False
         extension = extension.lower()
         if f".{extension}" in IMAGE_EXTENSIONS:
             region = (member.offset_data, member.size)
         elif extension in {"json", "txt"} and caption is None:
             caption = _read_caption(path, tar, member)
         if caption is not None and region is not None:
+            is_pair = True
             yield TarImage(key, caption, region)
             caption, region = None, None
+    if not is_pair:
+        left_out(key, "caption" if region else "image")
 
 
 def _read_caption(path: Path, tar: tarfile.TarFile, member: tarfile.TarInfo) -> str | None:
