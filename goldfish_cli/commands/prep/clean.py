@@ -48,7 +48,7 @@ def clean(
     """
     from goldfish_cli.data.prepare.account import Account
     from goldfish_cli.data.prepare.clean import EXTRA_RULES, RULES, Cleaner, CleanSettings
-    from goldfish_cli.data.prepare.output import PreparedFile, provenance
+    from goldfish_cli.data.prepare.output import PreparedFile, provenance, refuse_empty
     from goldfish_cli.data.prepare.rules import check_names
 
     began, silent = time.monotonic(), quiet or as_json
@@ -72,6 +72,7 @@ def clean(
     ):
         for _ in cleaner.clean(output, account):
             advance(1)
+        refuse_empty(account)
     mended = dict(sorted(cleaner.mended.items()))
     if mended:
         counts = ", ".join(f"{name} {count}" for name, count in mended.items())

@@ -49,7 +49,7 @@ def filter_(
     from goldfish_cli.data.prepare.account import Account
     from goldfish_cli.data.prepare.filter import filter_rows
     from goldfish_cli.data.prepare.media import find_media
-    from goldfish_cli.data.prepare.output import PreparedFile, provenance
+    from goldfish_cli.data.prepare.output import PreparedFile, provenance, refuse_empty
 
     began, silent = time.monotonic(), quiet or as_json
     index = find_media(videos, images=images, follow_links=follow_links)
@@ -67,6 +67,7 @@ def filter_(
         for outcome in filter_rows(annotations, index, unreadable, output, account):
             num_deep += outcome == "kept-deep"
             advance(1)
+        refuse_empty(account)
     if num_deep:
         note(
             f"The videos of {num_deep} rows lie in folders below {videos}, where training does "

@@ -40,7 +40,7 @@ class MediaIndex:
             elif file.kind == "link":
                 links.append(str(file.path))
         for paths in self._by_id.values():
-            paths.sort(key=_preference)
+            paths.sort(key=preference)
         self.links = tuple(links)
         """Links that were not followed: they leave the folder or lead nowhere."""
 
@@ -141,8 +141,8 @@ def _corner(image: Image) -> Image:
     return image[:1, :1].copy()
 
 
-def _preference(path: str) -> tuple[bool, int, int, str]:
-    """Sort files of one id: the least deep first, then by ending."""
+def preference(path: str) -> tuple[bool, int, int, str]:
+    """Sort by this the files of one id: the least deep first, then by ending."""
     suffix = PurePosixPath(path).suffix.lower()
     known = suffix in VIDEO_EXTENSIONS  # an image comes after every video
     rank = VIDEO_EXTENSIONS.index(suffix) if known else len(VIDEO_EXTENSIONS)
