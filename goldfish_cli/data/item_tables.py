@@ -5,7 +5,7 @@ from itertools import chain, islice, pairwise
 from pathlib import Path
 
 from goldfish_cli.data.item_keys import find_keys
-from goldfish_cli.data.prepare.tables import check_header, find_delimiter, read_rows
+from goldfish_cli.data.prepare.tables import check_header, find_delimiter, headers, read_rows
 from goldfish_cli.errors import AnnotationError
 
 _SAMPLE_ROWS = 50
@@ -22,7 +22,7 @@ def scan_rows(path: Path, encoding: str) -> Iterator[dict[str, str]]:
     Raises:
         AnnotationError: If the file is no table, or what its columns hold cannot be told.
     """
-    rows = read_rows(path, encoding, find_delimiter(path, encoding))
+    rows = read_rows(path, encoding, _delimiter(path, encoding))
     sample = [row for _, row in islice(rows, _SAMPLE_ROWS)]
     if _is_header(sample):
         header = [cell.strip() for cell in sample.pop(0)]
@@ -32,6 +32,15 @@ def scan_rows(path: Path, encoding: str) -> Iterator[dict[str, str]]:
         header = _guess_columns(sample, path)
     for row in chain(sample, (row for _, row in rows)):
         yield {name: cell for name, cell in zip(header, row, strict=True) if name}
+
+
+def _delimiter(path: Path, encoding: str) -> str:
+    """Return the delimiter that cuts a header into known names, else the one that fits the rows."""
+    for delimiter, names in headers(path, encoding).items():
+        keys = find_keys(tuple(names))
+        if keys.ids and (keys.question or keys.caption):
+            return delimiter
+    return find_delimiter(path, encoding)
 
 
 def _is_header(sample: list[list[str]]) -> bool:

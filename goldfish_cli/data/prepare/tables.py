@@ -84,19 +84,18 @@ def _common_width(lines: list[str], delimiter: str) -> int:
     return width if count >= 0.9 * widths.total() else 0
 
 
-def _delimiter_of_header(path: Path, encoding: str, required: Sequence[str]) -> str:
+def headers(path: Path, encoding: str) -> dict[str, list[str]]:
+    """Return the first line that is not empty as each delimiter cuts it."""
     line = next((line for line in read_lines(path, encoding) if line.strip()), "")
-    return max(
-        DELIMITERS,
-        key=lambda delimiter: (
-            sum(name in _names(line, delimiter) for name in required),
-            line.count(delimiter),
-        ),
-    )
+    return {
+        delimiter: [cell.strip().strip('"') for cell in line.split(delimiter)]
+        for delimiter in DELIMITERS
+    }
 
 
-def _names(line: str, delimiter: str) -> list[str]:
-    return [cell.strip().strip('"') for cell in line.split(delimiter)]
+def _delimiter_of_header(path: Path, encoding: str, required: Sequence[str]) -> str:
+    found = headers(path, encoding)
+    return max(DELIMITERS, key=lambda each: (len({*required} & {*found[each]}), len(found[each])))
 
 
 def _read_header(

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from goldfish_cli.data.annotations import read_annotations
-from goldfish_cli.data.media_folder import MediaFolder
 from goldfish_cli.data.images import decode_image, read_image_bytes
+from goldfish_cli.data.media_folder import MediaFolder
 from goldfish_cli.errors import AnnotationError
 
 
