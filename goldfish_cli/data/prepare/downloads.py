@@ -7,11 +7,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-from goldfish_cli.data.prepare.in_order import LoopThread, done
+from goldfish_cli.data.prepare.in_order import done
 from goldfish_cli.data.prepare.refusal import Refusal
 from goldfish_cli.data.prepare.web import Web, WebLimits
-
-_AHEAD = 4  # rows begun for each request at once, so that a slow one does not hold up the others
+from goldfish_cli.data.prepare.web_thread import WebThread
 
 
 class Downloads:
@@ -24,7 +23,7 @@ class Downloads:
 
     def __init__(self, folder: Path, limits: WebLimits) -> None:
         self._folder = folder
-        self._limits = limits
+        self._web = WebThread(limits)
         self._failures_file = folder / "failures.jsonl"
         self._failures: dict[int, Refusal] = {}
         self._open = ExitStack()
@@ -34,8 +33,7 @@ class Downloads:
         self._folder.mkdir(exist_ok=True)
         self._failures = dict(self._read_failures())
         self._journal = self._open.enter_context(self._failures_file.open("ab"))
-        self._loop = self._open.enter_context(LoopThread())
-        self._web = self._loop.submit(_start(self._limits)).result()
+        self._open.enter_context(self._web)
         return self
 
     def __exit__(
@@ -50,7 +48,7 @@ class Downloads:
     @property
     def window(self) -> int:
         """How many rows to begin before the first of them is needed."""
-        return _AHEAD * self._limits.parallel
+        return self._web.window
 
     def begin(self, number: int, url: str) -> "Future[Path | Refusal]":
         """Start a download, unless it is here already; the result is a file, or why there is none.
@@ -61,7 +59,9 @@ class Downloads:
         """
         path = self._folder / f"{number:09d}.body"
         known = path if path.exists() else self._failures.get(number)
-        return self._loop.submit(self._fetch(number, url, path)) if known is None else done(known)
+        if known is not None:
+            return done(known)
+        return self._web.submit(lambda web: self._fetch(web, number, url, path))
 
     def forget(self, before: int) -> None:
         """Delete what is kept of the rows below ``before``."""
@@ -69,13 +69,13 @@ class Downloads:
             if int(path.stem) < before:
                 path.unlink()
 
-    async def _fetch(self, number: int, url: str, path: Path) -> Path | Refusal:
+    async def _fetch(self, web: Web, number: int, url: str, path: Path) -> Path | Refusal:
         try:
-            body = await self._web.download(url)
+            body = await web.download(url)
         except Refusal as refusal:
             if refusal.lasting:
                 record = {"row": number, "reason": refusal.reason, "detail": refusal.detail}
-                self._journal.write(json.dumps(record).encode() + b"\n")
+                self._journal.write(b"\n" + json.dumps(record).encode())  # after a cut line, too
                 self._journal.flush()
             return refusal
         beside = path.with_suffix(".new")
@@ -83,7 +83,7 @@ class Downloads:
         return beside.replace(path)
 
     def _read_failures(self) -> Iterator[tuple[int, Refusal]]:
-        """Read the journal; its last line may be cut."""
+        """Read the journal; a line may have been cut when a run was killed."""
         if not self._failures_file.exists():
             return
         for line in self._failures_file.read_bytes().splitlines():
@@ -92,7 +92,3 @@ class Downloads:
             except ValueError:
                 continue
             yield record["row"], Refusal(record["reason"], record["detail"])
-
-
-async def _start(limits: WebLimits) -> Web:
-    return Web(limits)  # inside the loop that its connections will belong to

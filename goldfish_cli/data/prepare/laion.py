@@ -19,6 +19,7 @@ from goldfish_cli.data.prepare.refusal import Refusal
 from goldfish_cli.data.prepare.shards import ShardFolder
 from goldfish_cli.data.prepare.web import WebLimits
 from goldfish_cli.data.prepare.web_outage import OutageGuard
+from goldfish_cli.errors import UsageError
 
 KIND = "laion"
 _Body = Path | bytes | Refusal  # where the picture is, or why there is none
@@ -38,17 +39,21 @@ class ImagePlan:
 
     def settings(self, source: ImageSource) -> dict[str, Any]:
         """Return what decides the result; what only decides how fast it comes is left out."""
+        downloads = {
+            "timeout_s": self.web.timeout_s,
+            "retries": self.web.retries,
+            "allow_private": self.web.allow_private,
+            "url_column": source.columns[0],
+            "caption_column": source.columns[1],
+        }
         return {
             "source": source.kind,
-            "columns": list(source.columns),
             "limit": self.limit,
             "shard_size": self.shard_size,
             "captions": self.captions,
             "max_words": self.max_words,
             **asdict(self.rules),
-            "timeout_s": self.web.timeout_s,
-            "retries": self.web.retries,
-            "allow_private": self.web.allow_private,
+            **(downloads if source.is_remote else {}),
         }
 
 
@@ -67,7 +72,15 @@ class _Row:
 
 
 def open_shards(source: ImageSource, out: Path, plan: ImagePlan) -> ShardFolder:
-    """Return the folder that ``write_images`` fills; entering it may continue a stopped run."""
+    """Return the folder that ``write_images`` fills; entering it may continue a stopped run.
+
+    Raises:
+        UsageError: If ``out`` lies inside the source, which would read what it writes.
+    """
+    if source.root.is_dir() and out.resolve().is_relative_to(source.root.resolve()):
+        raise UsageError(
+            f"{out} lies inside the source {source.root}.", hint="Name another folder with --out"
+        )
     claim = {**plan.settings(source), "inputs": _listing(source, with_times=True)}
     return ShardFolder(out, KIND, claim, shard_size=plan.shard_size)
 

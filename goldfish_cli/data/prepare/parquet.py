@@ -26,7 +26,8 @@ def read_parquet(path: Path, names: Collection[str] | None = None) -> Iterator[d
         with arrow.parquet.ParquetFile(path) as file:
             found = [name for name in file.schema_arrow.names if names and name.lower() in names]
             for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=found or None):
-                yield from batch.to_pylist()
+                for row in batch.to_pylist():
+                    yield {name: _plain(value) for name, value in row.items()}
     except (arrow.ArrowException, OSError) as error:
         raise _unreadable(path, error) from error
 
@@ -54,6 +55,11 @@ def _pyarrow(path: Path) -> Any:
             hint="pip install 'goldfish-video[parquet]'",
         ) from error
     return pyarrow
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it: dates, decimals and bytes as text."""
+    return value if isinstance(value, str | int | float | list | dict | None) else str(value)
 
 
 def _unreadable(path: Path, error: Exception) -> AnnotationError:

@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from types import TracebackType
 from typing import TypeVar
 
 import httpx
@@ -50,7 +49,7 @@ class WebLimits:
 
 
 class Web:
-    """A client for many addresses. Use it inside one event loop, as a context.
+    """A client for many addresses, made and used inside one event loop.
 
     Args:
         limits: What one address may cost.
@@ -70,16 +69,7 @@ class Web:
             trust_env=False,
         )
 
-    async def __aenter__(self) -> "Web":
-        """Open nothing yet."""
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def close(self) -> None:
         """Close all connections."""
         await self._client.aclose()
 

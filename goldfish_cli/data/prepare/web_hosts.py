@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 @dataclass(slots=True)
 class _Door:
     seats: asyncio.Semaphore
-    visitors: int = 0  # inside or waiting; a door without any is forgotten
+    visitors: int = 0  # inside or waiting; an open door without any is forgotten
     opens: float = 0.0  # on the loop's clock
 
 
@@ -29,23 +29,29 @@ class HostGate:
     @asynccontextmanager
     async def visit(self, host: str) -> AsyncIterator[None]:
         """Wait for a seat at ``host``, and hold it."""
-        door = self._doors.setdefault(host, _Door(asyncio.Semaphore(self._per_host)))
+        door = self._door(host)
         door.visitors += 1
         try:
             async with door.seats:
-                while (rest := door.opens - asyncio.get_running_loop().time()) > 0:
+                while (rest := door.opens - _now()) > 0:
                     await asyncio.sleep(rest)
                 yield
         finally:
             door.visitors -= 1
-            if not door.visitors:
+            if not door.visitors and door.opens <= _now():
                 self._doors.pop(host, None)
 
     def close(self, host: str, seconds: float) -> None:
         """Let nobody in for ``seconds``; who is inside may finish."""
-        if door := self._doors.get(host):
-            opens = asyncio.get_running_loop().time() + seconds
-            door.opens = max(door.opens, opens)
+        door = self._door(host)
+        door.opens = max(door.opens, _now() + seconds)
+
+    def _door(self, host: str) -> _Door:
+        return self._doors.setdefault(host, _Door(asyncio.Semaphore(self._per_host)))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def retry_after(value: str | None, now: datetime | None = None) -> float | None:
