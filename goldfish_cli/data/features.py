@@ -1,12 +1,14 @@
 """Keep the frozen encoder's output on disk, so that a clip is decoded and encoded once.
 
 A store is a folder of safetensors shards. A record's name is the hash of what made it (media
-content, frame plan, encoder), so names of files do not matter and nothing can be stale. Knows
-neither videos nor models.
+content, frame plan, encoder), so names of files do not matter and nothing can be stale; a shard's
+name is the hash of what it holds. Knows neither videos nor models.
 """
 
 import hashlib
 import json
+import os
+import time
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -20,7 +22,9 @@ from torch import Tensor
 
 from goldfish_cli.errors import InputError
 
-SHARD_BYTES = 256 * 2**20  # one shard is what a kill can cost
+SHARD_BYTES = 256 * 2**20  # what waits in memory, and what a kill can cost ...
+FLUSH_S = 300.0  # ... but never more than the work of five minutes
+_ABANDONED_S = 3600.0  # no shard takes an hour to write
 _DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 
 
@@ -49,22 +53,36 @@ class FeatureStore:
         dtype: ``"float16"`` halves the disk; ``"float32"`` is exact. A store can hold both: a
             record is only found by the dtype it was written with.
         shard_bytes: Features that are collected before they are written.
+        flush_s: Seconds after which they are written all the same.
+        unreadable: Receives shards that cannot be read, and why; ``None`` raises.
+
+    Raises:
+        InputError: If a shard cannot be read.
     """
 
     def __init__(
-        self, folder: Path, *, dtype: str = "float16", shard_bytes: int = SHARD_BYTES
+        self,
+        folder: Path,
+        *,
+        dtype: str = "float16",
+        shard_bytes: int = SHARD_BYTES,
+        flush_s: float = FLUSH_S,
+        unreadable: dict[Path, str] | None = None,
     ) -> None:
         self.folder = folder
         self.dtype = _DTYPES[dtype]
         self._dtype_name = dtype
         self._shard_bytes = shard_bytes
+        self._flush_s = flush_s
+        self._waiting_since = 0.0
         self._records: dict[str, tuple[Path, FeatureRecord]] = {}
         self._open: dict[Path, Any] = {}
         self._waiting: dict[str, tuple[Tensor, FeatureRecord]] = {}
         self._waiting_bytes = 0
         folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
         for shard in sorted(folder.glob("*.safetensors")):
-            self._index(shard)
+            self._index(shard, unreadable)
 
     def __len__(self) -> int:
         """Count the clips."""
@@ -78,10 +96,13 @@ class FeatureStore:
         """Keep ``features`` ``(frames, tokens, dim)`` under ``key``; a known key is left alone."""
         if key in self:
             return
+        if not self._waiting:
+            self._waiting_since = time.monotonic()
         kept = features.detach().to("cpu", self.dtype).contiguous()
         self._waiting[key] = (kept, record)
         self._waiting_bytes += kept.numel() * kept.element_size()
-        if self._waiting_bytes >= self._shard_bytes:
+        is_late = time.monotonic() - self._waiting_since >= self._flush_s
+        if self._waiting_bytes >= self._shard_bytes or is_late:
             self.flush()
 
     def record(self, key: str) -> FeatureRecord:
@@ -113,12 +134,20 @@ class FeatureStore:
         """
         if not self._waiting:
             return
-        shard = self.folder / f"{uuid.uuid4().hex}.safetensors"
-        partial = shard.with_suffix(".partial")
+        tensors = {key: value for key, (value, _) in self._waiting.items()}
         records = {key: asdict(record) for key, (_, record) in self._waiting.items()}
-        header = {"dtype": self._dtype_name, "records": json.dumps(records, ensure_ascii=False)}
+        digests = {key: record_digest(records[key], tensors[key]) for key in tensors}
+        header = {
+            "dtype": self._dtype_name,
+            "records": json.dumps(records, ensure_ascii=False),
+            "digests": json.dumps(digests),
+        }
+        name = hashlib.sha256(json.dumps(sorted(digests.items())).encode()).hexdigest()[:32]
+        shard = self.folder / f"{name}.safetensors"
+        partial = self.folder / f"{uuid.uuid4().hex}.partial"
         try:
-            save_file({key: value for key, (value, _) in self._waiting.items()}, partial, header)
+            save_file(tensors, partial, header)
+            _sync(partial)
             partial.replace(shard)
         except (OSError, SafetensorError) as error:
             partial.unlink(missing_ok=True)
@@ -131,19 +160,68 @@ class FeatureStore:
         self._waiting.clear()
         self._waiting_bytes = 0
 
-    def _index(self, shard: Path) -> None:
+    def _index(self, shard: Path, unreadable: dict[Path, str] | None) -> None:
         try:
-            with safe_open(shard, framework="pt") as file:
-                header: Mapping[str, str] = file.metadata() or {}
-        except (OSError, SafetensorError) as error:
+            header, records = read_header(shard)
+        except ValueError as error:
+            if unreadable is not None:
+                unreadable[shard] = str(error)
+                return
             raise InputError(
                 f"{shard.name} in {self.folder} is damaged: {error}.",
                 hint="Delete that file; its clips are encoded again.",
             ) from error
-        if header.get("dtype") != self._dtype_name:
-            return
-        for key, values in json.loads(header["records"]).items():
-            self._records[key] = (shard, _record_from(values))
+        if header.get("dtype") == self._dtype_name:
+            for key, values in records.items():
+                self._records[key] = (shard, _record_from(values))
+
+
+def read_header(shard: Path) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return the metadata of a shard, and the records in it as plain values, by key.
+
+    Raises:
+        ValueError: If it cannot be read, saying why.
+    """
+    try:
+        with safe_open(shard, framework="pt") as file:
+            header = dict(file.metadata() or {})
+        records = json.loads(header["records"])
+        for values in records.values():
+            _record_from(values)
+    except KeyError as error:
+        raise ValueError(f"its header has no {error}") from error
+    except (OSError, SafetensorError, TypeError, AttributeError) as error:
+        raise ValueError(str(error)) from error
+    return header, records
+
+
+def record_digest(record: Mapping[str, Any], features: Tensor) -> str:
+    """Hash all that is stored about a clip: the record, and the bytes of the features.
+
+    Args:
+        record: As plain values.
+        features: On the CPU.
+    """
+    facts = json.dumps([record, list(features.shape), str(features.dtype)], sort_keys=True)
+    digest = hashlib.sha256(facts.encode())
+    digest.update(memoryview(features.contiguous().view(torch.uint8).numpy()).cast("B"))
+    return digest.hexdigest()
+
+
+def _sync(path: Path) -> None:
+    """Make sure that the content is on the disk before the name is: power may fail between."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed runs have left half written."""
+    for partial in folder.glob("*.partial"):
+        try:
+            if time.time() - partial.stat().st_mtime > _ABANDONED_S:
+                partial.unlink()
+        except FileNotFoundError:  # another process has finished it, or swept as well
+            continue
 
 
 class HashBook:
@@ -157,7 +235,7 @@ class HashBook:
         self.path = path
         self._known: dict[str, tuple[int, int, str]] = {}
         if path.exists():
-            self._known.update(_read_hashes(path.read_text(encoding="utf-8").splitlines()))
+            self._known.update(_read_hashes(path.read_text(encoding="utf-8").split("\n")))
 
     def get(self, media: Path) -> str | None:
         """Return the hash of ``media`` if it has not changed since it was noted."""

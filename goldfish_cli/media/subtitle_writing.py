@@ -1,15 +1,18 @@
 """Write cues as SubRip text, so that this package and any player read back what was written."""
 
+import html
 from collections.abc import Iterable
 
 from goldfish_cli.media.cues import Cue
+from goldfish_cli.media.subtitle_text import strip_markup
 
 
 def srt_text(cues: Iterable[Cue]) -> str:
     """Return the content of an SRT file.
 
     Times are written to the millisecond, the best that SRT can do. A caption loses its blank lines,
-    which players take for its end, and its arrows, which are taken for times.
+    which players take for its end, and its arrows, which are taken for times; what would be taken
+    for markup is escaped.
 
     Args:
         cues: In seconds from the start of the video, in the order in which they shall stand.
@@ -22,8 +25,11 @@ def srt_text(cues: Iterable[Cue]) -> str:
 
 
 def _said(text: str) -> str:
-    lines = (line.strip() for line in text.splitlines())
-    return "\n".join(line.replace("->", "→") for line in lines if line)
+    lines = (" ".join(line.split()).replace("->", "→") for line in text.splitlines())
+    said = "\n".join(line for line in lines if line)
+    if strip_markup(said) == said:
+        return said
+    return html.escape(said, quote=False).replace("{", "&#123;")
 
 
 def _timestamp(seconds: float) -> str:

@@ -15,8 +15,8 @@ from transformers.modeling_utils import PreTrainedModel
 from transformers.models.auto.modeling_auto import AutoModelForCausalLM, AutoModelForImageTextToText
 
 from goldfish_cli.model.config import GoldfishConfig
-from goldfish_cli.model.projector import VisualProjector, pool_tokens
-from goldfish_cli.model.vision_encoder import VisionEncoder
+from goldfish_cli.model.projector import VisualProjector
+from goldfish_cli.model.vision_encoder import VisionEncoder, encode_frames, pooled_features
 
 # Language models whose logits are their output embedding times the last hidden state and nothing
 # else. Others (soft caps, logit scales) go through their own forward, which costs more rows.
@@ -120,15 +120,8 @@ class GoldfishForConditionalGeneration(PreTrainedModel, GenerationMixin):
         Raises:
             ValueError: If the model was loaded without its vision encoder.
         """
-        if self.vision_encoder is None:
-            raise ValueError(
-                "This model was loaded without its vision encoder; give it image_features."
-            )
-        weight = self.vision_encoder.embeddings.patch_embedding.weight
-        tokens = self.vision_encoder(pixel_values.to(weight.device, weight.dtype))
-        return pool_tokens(tokens, self.config.pooling, self.config.pooling_size)
+        return pooled_features(self._frozen_encoder(), self.config, pixel_values)
 
-    @torch.no_grad()
     def encode_frames(self, pixel_values: Tensor, *, chunk: int = 8) -> Tensor:
         """Return the frozen part's output, to be stored and given back as ``image_features``.
 
@@ -139,10 +132,14 @@ class GoldfishForConditionalGeneration(PreTrainedModel, GenerationMixin):
         Returns:
             ``(frames, tokens_per_frame, pooled_dim)``.
         """
-        if len(pixel_values) == 0:
-            size = (0, self.config.tokens_per_frame, self.config.pooled_dim)
-            return pixel_values.new_empty(size)
-        return torch.cat([self.pooled_features(part) for part in pixel_values.split(chunk)])
+        return encode_frames(self._frozen_encoder(), self.config, pixel_values, chunk=chunk)
+
+    def _frozen_encoder(self) -> VisionEncoder:
+        if self.vision_encoder is None:
+            raise ValueError(
+                "This model was loaded without its vision encoder; give it image_features."
+            )
+        return self.vision_encoder
 
     def embed(
         self,

@@ -62,7 +62,7 @@ def load_model(
         CheckpointError: If weights are missing, left over, or do not belong together.
         ProfileError: If the machine does not have what the profile asks for.
     """
-    path = _path_of(name)
+    path = model_path(name)
     if path.is_file() and path.suffix in PICKLE_SUFFIXES:
         loaded = _load_reference(path, profile, bases or {}, offline, with_vision_encoder)
     elif is_small_checkpoint(path):
@@ -106,7 +106,7 @@ def load_config(
         ModelError: If the name is of no known form, or the base of a ``.pth`` is not there.
         CheckpointError: If a ``.pth`` is not of MiniGPT4-Video.
     """
-    path = _path_of(name)
+    path = model_path(name)
     if is_goldfish(path):
         return GoldfishConfig.from_pretrained(path)
     if not (path.is_file() and path.suffix in PICKLE_SUFFIXES):
@@ -185,7 +185,8 @@ def _check_pooling(config: GoldfishConfig, profile: Profile) -> None:
         )
 
 
-def _path_of(name: str) -> Path:
+def model_path(name: str) -> Path:
+    """Return the file or folder that a model's name stands for; it need not exist."""
     return MINNOW_FOLDER if name == MINNOW else Path(name).expanduser()
 
 

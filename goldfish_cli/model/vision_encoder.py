@@ -6,6 +6,9 @@ from torch.nn import functional
 from transformers.models.blip_2.configuration_blip_2 import Blip2VisionConfig
 from transformers.models.blip_2.modeling_blip_2 import Blip2VisionModel
 
+from goldfish_cli.model.config import GoldfishConfig
+from goldfish_cli.model.projector import pool_tokens
+
 OUTPUT_NORM_EPS = (
     1e-5  # the blocks use 1e-6; BLIP-2's norm after the encoder keeps PyTorch's default
 )
@@ -28,6 +31,34 @@ class VisionEncoder(Blip2VisionModel):
         hidden = self.embeddings(pixel_values, interpolate_pos_encoding=True)
         hidden = self.encoder(inputs_embeds=hidden).last_hidden_state
         return output_norm(hidden, self.post_layernorm)[:, 1:]
+
+
+def pooled_features(encoder: VisionEncoder, config: GoldfishConfig, pixel_values: Tensor) -> Tensor:
+    """Encode and pool ``(frames, 3, h, w)`` to ``(frames, tokens_per_frame, pooled_dim)``."""
+    weight = encoder.embeddings.patch_embedding.weight
+    tokens = encoder(pixel_values.to(weight.device, weight.dtype))
+    return pool_tokens(tokens, config.pooling, config.pooling_size)
+
+
+@torch.no_grad()
+def encode_frames(
+    encoder: VisionEncoder, config: GoldfishConfig, pixel_values: Tensor, *, chunk: int
+) -> Tensor:
+    """Return what is stored of frames: ``pooled_features``, ``chunk`` frames at a time.
+
+    Args:
+        encoder: The frozen encoder.
+        config: Of the model that it belongs to.
+        pixel_values: ``(frames, 3, height, width)``.
+        chunk: Frames that pass the encoder at once; fewer need less memory.
+
+    Returns:
+        ``(frames, tokens_per_frame, pooled_dim)``.
+    """
+    if len(pixel_values) == 0:
+        return pixel_values.new_empty((0, config.tokens_per_frame, config.pooled_dim))
+    parts = pixel_values.split(chunk)
+    return torch.cat([pooled_features(encoder, config, part) for part in parts])
 
 
 def output_norm(hidden: Tensor, norm: nn.LayerNorm) -> Tensor:

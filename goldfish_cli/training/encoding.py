@@ -4,34 +4,54 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from goldfish_cli.data.clips import Clip, ClipReader
 from goldfish_cli.data.dataset import Group, Rejected
+from goldfish_cli.data.features import FeatureStore, HashBook
 from goldfish_cli.errors import InputError
+from goldfish_cli.media.sampling import FramePlan
 from goldfish_cli.model.bases import Placement, load_vision_encoder
 from goldfish_cli.model.checkpoint import base_path
+from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
 from goldfish_cli.model.loader import LoadedModel
-from goldfish_cli.model.preprocessing import preprocess_frames
+from goldfish_cli.model.preprocessing import preprocess_frames, resize_frame
+from goldfish_cli.profiles import Profile
+from goldfish_cli.training.recipes import StageRecipe
 
 CLIPS_AHEAD = 2  # decoded clips that may wait for the encoder
+FRAMES_PER_SECOND = 1.0  # of the fps sampling
 
 
-def feature_identity(model: GoldfishForConditionalGeneration) -> str:
+class EncodesFrames(Protocol):
+    """A whole model, or its frozen part alone."""
+
+    @property
+    def config(self) -> GoldfishConfig:
+        """Of the model."""
+
+    def encode_frames(self, pixel_values: Tensor, *, chunk: int = 8) -> Tensor:
+        """Encode ``(frames, 3, h, w)`` to ``(frames, tokens_per_frame, pooled_dim)``."""
+
+
+def feature_identity(config: GoldfishConfig, dtype: torch.dtype) -> str:
     """Name all that the features of a frame depend on: encoder, number format, pixels, pooling.
 
-    The encoder itself need not be in memory.
+    Args:
+        config: Of the model; it names its bases (``stages.name_bases``).
+        dtype: That the encoder computes in.
     """
-    config = model.config
     vision = config.vision_config
     return repr(
         (
             config.base_models["vision_encoder"]["hash"],
-            str(_dtype(model)),
+            str(dtype),
             config.image_size,
             list(config.image_mean),
             list(config.image_std),
@@ -41,6 +61,39 @@ def feature_identity(model: GoldfishForConditionalGeneration) -> str:
             vision.layer_norm_eps,
             vision.hidden_act,
         )
+    )
+
+
+def open_reader(
+    config: GoldfishConfig,
+    settings: StageRecipe,
+    profile: Profile,
+    *,
+    store: FeatureStore | None = None,
+    dtype: torch.dtype,
+) -> ClipReader:
+    """Return what reads the clips of a stage: anew each time, or from stored features.
+
+    Args:
+        config: Of the model.
+        settings: Of the stage, resolved.
+        profile: Says how frames are chosen.
+        store: Where features are kept; ``None`` decodes each time.
+        dtype: That the encoder computes in.
+    """
+    assert settings.num_frames is not None and settings.subtitle_words is not None  # resolved
+    kind = profile.sampling
+    plan = FramePlan(kind, settings.num_frames, fps=FRAMES_PER_SECOND if kind == "fps" else None)
+    prepare = partial(resize_frame, image_size=config.image_size)
+    if store is None:
+        return ClipReader(plan, max_words=settings.subtitle_words, prepare=prepare)
+    return ClipReader(
+        plan,
+        max_words=settings.subtitle_words,
+        prepare=prepare,
+        store=store,
+        encoder=feature_identity(config, dtype),
+        hashes=HashBook(store.folder / "hashes.jsonl"),
     )
 
 
@@ -57,7 +110,7 @@ def vision_encoder(loaded: LoadedModel, *, offline: bool = False) -> Iterator[No
         yield
         return
     path = base_path(Path(loaded.name), model.config, "vision_encoder", offline=offline)
-    placement = Placement(loaded.device, _dtype(model))
+    placement = Placement(loaded.device, weight_dtype(model))
     model.vision_encoder = load_vision_encoder(path, placement, image_size=model.config.image_size)
     try:
         yield
@@ -79,7 +132,7 @@ def find_missing(reader: ClipReader, groups: Iterable[Group]) -> tuple[list[Grou
 
 
 def encode_groups(
-    model: GoldfishForConditionalGeneration,
+    model: EncodesFrames,
     reader: ClipReader,
     groups: Iterable[Group],
     *,
@@ -137,7 +190,7 @@ def _ahead(
         yield from waiting
 
 
-def _dtype(model: GoldfishForConditionalGeneration) -> torch.dtype:
-    """The format of weights that are not quantized; the embedding table never is."""
+def weight_dtype(model: GoldfishForConditionalGeneration) -> torch.dtype:
+    """Return the format of weights that are not quantized; the embedding table never is."""
     dtype: torch.dtype = model.get_input_embeddings().weight.dtype
     return dtype

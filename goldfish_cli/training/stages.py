@@ -7,7 +7,6 @@ adapters of the language model to answer questions. Each starts where the one be
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,13 @@ from transformers.trainer_utils import set_seed
 
 from goldfish_cli.data.clips import ClipReader
 from goldfish_cli.data.dataset import DrawOrder, Rejected, Source
-from goldfish_cli.data.features import FeatureStore, HashBook
+from goldfish_cli.data.features import FeatureStore
 from goldfish_cli.errors import InterruptedRunError
-from goldfish_cli.media.sampling import FramePlan
 from goldfish_cli.model.adapters import add_lora
 from goldfish_cli.model.bases import MINNOW, MINNOW_FOLDER, Role, identify
 from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
 from goldfish_cli.model.loader import LoadedModel, load_model
-from goldfish_cli.model.preprocessing import resize_frame
 from goldfish_cli.profiles import Profile
 from goldfish_cli.training.callbacks import (
     LOG_NAME,
@@ -38,16 +35,15 @@ from goldfish_cli.training.callbacks import (
 from goldfish_cli.training.collator import Collator
 from goldfish_cli.training.encoding import (
     encode_groups,
-    feature_identity,
     find_missing,
+    open_reader,
     vision_encoder,
+    weight_dtype,
 )
 from goldfish_cli.training.recipes import Recipe, StageRecipe
 from goldfish_cli.training.run_folder import FOLDERS, RunFolder, find_start
 from goldfish_cli.training.stage_data import StageData, gather, num_steps, report
 from goldfish_cli.training.trainer import StageTrainer, training_arguments
-
-FRAMES_PER_SECOND = 1.0  # of the fps sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,20 +196,9 @@ def _noted(run: StageRun, settings: StageRecipe) -> dict[str, Any]:
 
 
 def _reader(run: StageRun, settings: StageRecipe, loaded: LoadedModel) -> ClipReader:
-    assert settings.num_frames is not None and settings.subtitle_words is not None  # resolved
-    kind = run.profile.sampling
-    plan = FramePlan(kind, settings.num_frames, fps=FRAMES_PER_SECOND if kind == "fps" else None)
-    prepare = partial(resize_frame, image_size=loaded.config.image_size)
-    if run.features is None:
-        return ClipReader(plan, max_words=settings.subtitle_words, prepare=prepare)
-    return ClipReader(
-        plan,
-        max_words=settings.subtitle_words,
-        prepare=prepare,
-        store=FeatureStore(run.features, dtype=run.feature_dtype),
-        encoder=feature_identity(loaded.model),
-        hashes=HashBook(run.features / "hashes.jsonl"),
-    )
+    store = FeatureStore(run.features, dtype=run.feature_dtype) if run.features else None
+    dtype = weight_dtype(loaded.model)
+    return open_reader(loaded.config, settings, run.profile, store=store, dtype=dtype)
 
 
 def _encode(

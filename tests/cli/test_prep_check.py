@@ -55,7 +55,7 @@ def test_errors_end_with_exit_code_3_and_name_the_row_and_what_mends_it(goldfish
 def test_warnings_alone_end_well(goldfish, write):
     result = goldfish("prep", "check", write([GOOD, GOOD]), "--no-tokens")
     assert result.exit_code == 0
-    assert "warning: duplicate-row, 1 times" in result.stdout
+    assert "warning: duplicate-row (1)" in result.stdout
     assert "Videos were not looked for" in result.stderr
 
 

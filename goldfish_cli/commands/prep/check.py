@@ -12,7 +12,7 @@ import typer
 from goldfish_cli.commands import options
 from goldfish_cli.commands.output import note, progress, show
 from goldfish_cli.commands.prep.result import finish
-from goldfish_cli.errors import AnnotationError, UsageError
+from goldfish_cli.errors import AnnotationError, InputError, UsageError
 
 if TYPE_CHECKING:
     from goldfish_cli.data.prepare.check import Checker
@@ -152,7 +152,7 @@ def _run(checker: "Checker", *, quiet: bool) -> None:
     with progress("Reading rows", unit="rows", quiet=quiet) as advance:
         for _ in checker.check_rows():
             advance(1)
-    total = len(checker.media) if checker.media else 0
+    total = len(checker.media) if checker.media is not None else 0
     with progress("Looking into media", total, unit="files", quiet=quiet) as advance:
         for _ in checker.check_media():
             advance(1)
@@ -175,8 +175,16 @@ def _all_findings(path: Path | None) -> "Iterator[Callable[[Finding], None] | No
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
-            yield lambda finding: file.write(encode(asdict(finding)) + b"\n") and None
+
+            def tell(finding: "Finding") -> None:
+                file.write(encode(asdict(finding)) + b"\n")
+
+            yield tell
         partial.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written: {error.strerror}.", hint="Name another --out FILE.jsonl"
+        ) from error
     finally:
         partial.unlink(missing_ok=True)
 
@@ -187,7 +195,7 @@ def _show(findings: "Findings", statistics: dict[str, Any]) -> None:
     for finding in findings.kept():
         if finding.kind != before:
             before = finding.kind
-            show(f"{finding.severity}: {finding.kind}, {counts[finding.kind]} times")
+            show(f"{finding.severity}: {finding.kind} ({counts[finding.kind]})")
             show(f"  mend: {finding.mend}")
         where = finding.file if finding.row is None else f"{finding.file} row {finding.row}"
         show(f"  {where}{f' ({finding.id})' if finding.id else ''}: {finding.message}")

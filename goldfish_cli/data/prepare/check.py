@@ -99,7 +99,8 @@ class Checker:
 
     def check_media(self) -> Iterator[None]:
         """Look into the files that the rows name; a step a file."""
-        for number, place, name, flaws in self.media.look() if self.media else ():
+        looked = self.media.look() if self.media is not None else ()
+        for number, place, name, flaws in looked:
             for kind, message in flaws:
                 self._add((kind, message), place, name)
                 if Findings.severity_of(kind) == "error":
@@ -130,7 +131,7 @@ class Checker:
             **self._shared,
             **self._said.counts(),
         }
-        if self.media:
+        if self.media is not None:
             facts["media"] = {
                 "videos": len(self.media) - self.media.num_images,
                 "images": self.media.num_images,
@@ -142,7 +143,7 @@ class Checker:
     def distributions(self) -> dict[str, Distribution]:
         """Return what there is to draw, by what it is."""
         found = self._said.distributions()
-        if self.media:
+        if self.media is not None:
             found["durations"] = self.media.durations
         return {name: values for name, values in found.items() if len(values)}
 
@@ -166,7 +167,7 @@ class Checker:
         if isinstance(row, BadItem):
             self._add((row.reason, row.detail), place, _id_of(row))
         flaw = None
-        if self.media:
+        if self.media is not None:
             looked_for = good if good and good.region is None else None
             flaw = self.media.add(looked_for, place)
         if good is None:

@@ -103,5 +103,5 @@ class Findings:
 
     def kept(self) -> list[Finding]:
         """Return the first findings of each kind, errors before warnings."""
-        kinds = sorted(self._kept, key=lambda kind: (self._kept[kind][0].severity, kind))
+        kinds = sorted(self._kept, key=lambda kind: (self.severity_of(kind), kind))
         return [finding for kind in kinds for finding in self._kept[kind]]

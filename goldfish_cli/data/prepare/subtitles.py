@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from goldfish_cli.data.annotations import VIDEO_EXTENSIONS
+from goldfish_cli.data.prepare.folder import walk_folder
 from goldfish_cli.data.prepare.subtitle_journal import Entry, Journal
 from goldfish_cli.errors import InputError, SubtitleError, VideoError
 from goldfish_cli.media.embedded_subtitles import read_embedded_subtitles
+from goldfish_cli.media.file_names import VIDEO_EXTENSIONS
 from goldfish_cli.media.subtitle_files import SUFFIXES, shift_cues
 from goldfish_cli.media.subtitle_writing import srt_text
 from goldfish_cli.media.subtitles import Subtitles, rank_sidecars
@@ -46,12 +47,9 @@ def find_videos(folder: Path) -> list[Path]:
     Raises:
         InputError: If there is no such folder.
     """
-    if not folder.is_dir():
-        raise InputError(f"There is no folder {folder}.", hint="Name the folder of the videos.")
-    videos = [path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_EXTENSIONS]
+    videos = [folder / file.path for file in walk_folder(folder) if file.kind == "video"]
     return sorted(
-        (path for path in videos if path.is_file() and not path.name.startswith(".")),
-        key=lambda path: (path.with_suffix("").as_posix(), _rank(path), path.name),
+        videos, key=lambda path: (path.with_suffix("").as_posix(), _rank(path), path.name)
     )
 
 

@@ -1,10 +1,13 @@
 """The feature store: whole or absent, found again by content, read without copying."""
 
+import os
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from goldfish_cli.data.feature_check import check_shard, shard_files
 from goldfish_cli.data.features import FeatureRecord, FeatureStore, HashBook, feature_key
 from goldfish_cli.errors import InputError
 
@@ -110,3 +113,52 @@ def test_a_line_cut_off_by_a_kill_does_no_harm(tmp_path):
     with (tmp_path / "hashes.jsonl").open("a") as file:
         file.write('["/some/path", 3')
     assert HashBook(tmp_path / "hashes.jsonl").get(media) == "h1"
+
+
+def test_the_same_features_make_the_same_shard(tmp_path):
+    for name in ("one", "two"):
+        store = FeatureStore(tmp_path / name)
+        store.add("a", features(1), RECORD)
+        store.flush()
+    (one,), (two,) = ((tmp_path / name).glob("*.safetensors") for name in ("one", "two"))
+    assert (one.name, one.read_bytes()) == (two.name, two.read_bytes())
+
+
+def test_slow_work_is_written_before_a_shard_is_full(tmp_path):
+    store = FeatureStore(tmp_path, flush_s=0.0)
+    store.add("a", features(), RECORD)
+    assert len(FeatureStore(tmp_path)) == 1
+
+
+def test_what_a_killed_run_left_is_swept_once_it_is_old(tmp_path):
+    old, new = tmp_path / "old.partial", tmp_path / "new.partial"
+    for path in (old, new):
+        path.write_bytes(b"half a shard")
+    os.utime(old, (0, 0))
+    FeatureStore(tmp_path)
+    assert not old.exists() and new.exists()
+
+
+def test_damaged_shards_are_collected_where_they_are_asked_for(tmp_path):
+    store = FeatureStore(tmp_path)
+    store.add("a", features(), RECORD)
+    store.flush()
+    (tmp_path / "abc.safetensors").write_bytes(b"half a shard")
+    unreadable = {}
+    assert len(FeatureStore(tmp_path, unreadable=unreadable)) == 1
+    assert [path.name for path in unreadable] == ["abc.safetensors"]
+
+
+def test_checking_a_shard_finds_values_that_are_no_numbers(tmp_path):
+    store = FeatureStore(tmp_path)
+    broken = features()
+    broken[0, 0, 0] = float("nan")
+    store.add("a", broken, RECORD)
+    store.add("b", features(2), FeatureRecord((0.0,)))
+    store.add("c", features(3), RECORD)
+    store.flush()
+    (shard,) = shard_files(tmp_path)
+    assert [(found.key, found.reason) for found in check_shard(shard)] == [
+        ("a", "its features hold values that are no numbers"),
+        ("b", "3 frames have other times"),
+    ]
