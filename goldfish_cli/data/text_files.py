@@ -85,7 +85,7 @@ def open_text(path: Path, encoding: str) -> TextIO:
 def _unmarked_utf16(start: bytes) -> str | None:
     """Tell UTF-16 without a mark by its zeros: every second byte of Latin text."""
     even, odd = start[::2].count(0), start[1::2].count(0)
-    enough = len(start) // 5
+    enough = max(len(start) // 5, 4)
     if odd > enough and not even:
         return "utf-16-le"
     if even > enough and not odd:

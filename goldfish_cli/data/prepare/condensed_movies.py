@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # it brings what decodes video, which a join alone does not n
     from goldfish_cli.data.prepare.media import MediaIndex
 
 SPLITS = ("train", "val", "test")
-_YEAR = re.compile(r"(\d{4})\.0*")
+_YEAR = re.compile(r"(-?\d{1,4})(?:\.0*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +163,14 @@ def _record(
 
 
 def _year(text: str) -> int | str | None:
-    """Return ``2012.0``, as pandas leaves a year, as a number; other texts as they are."""
+    """Return ``2012.0``, as pandas leaves a year, as a number; ``-1.0`` means that it is unknown.
+
+    Other texts stay as they are.
+    """
     match = _YEAR.fullmatch(text)
-    if match or text.isdecimal():
-        return int(match[1] if match else text)
-    return text or None
+    if match is None:
+        return text or None
+    return max(int(match[1]), 0) or None
 
 
 def _number(text: str) -> int | float | str:
