@@ -5,7 +5,7 @@ import struct
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from goldfish_cli.data.prepare.refusal import Refusal
 
@@ -23,7 +23,7 @@ class ImageRules:
 
     min_side: int = 64
     """Pixels of the shorter side; what is smaller shows nothing at 224 x 224."""
-    max_pixels: int = 64 * 2**20
+    max_pixels: int = 64_000_000
     """Width times height, as the header says; more is taken for a decompression bomb."""
     max_bytes: int = 20 * 2**20
     """Size of the file."""
@@ -33,7 +33,7 @@ class ImageRules:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture that passed."""
+    """A picture that passed. Its size is in pixels, upright."""
 
     jpeg: bytes
     width: int
@@ -55,7 +55,7 @@ def check_image(data: bytes, rules: ImageRules) -> Picture:
         _check_size(image, rules)
         try:
             if _is_plain_jpeg(image, rules):
-                width, height = image.size
+                width, height = _upright_size(image)
                 image.draft("RGB", (width // _QUICK, height // _QUICK))
                 image.load()
                 return Picture(data, width, height)
@@ -86,6 +86,12 @@ def _check_size(image: Image.Image, rules: ImageRules) -> None:
 def _is_plain_jpeg(image: Image.Image, rules: ImageRules) -> bool:
     fits = rules.max_side is None or max(image.size) <= rules.max_side
     return image.format == "JPEG" and image.mode in {"RGB", "L"} and fits
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    width, height = image.size
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5  # by a quarter, left or right
+    return (height, width) if turned else (width, height)
 
 
 def _encode(image: Image.Image, rules: ImageRules) -> Picture:

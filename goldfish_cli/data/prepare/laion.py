@@ -106,7 +106,7 @@ def write_images(
     with ExitStack() as stack:
         downloads = None
         if source.is_remote:
-            downloads = Downloads(shards.part / "downloads", plan.web)
+            downloads = Downloads(shards.downloads, plan.web)
             stack.enter_context(downloads)
         pool = stack.enter_context(ThreadPoolExecutor(workers))
         rows = _read_rows(source, plan, skip=shards.done.rows)
@@ -116,8 +116,11 @@ def write_images(
             shards.memo["files"] = row.pair.file + 1
             if isinstance(outcome, Refusal):
                 shards.drop(_about(row), outcome.reason, outcome.detail)
-            elif shards.write(f"{row.number:09d}", outcome.jpeg, _about(row)) and downloads:
-                downloads.forget(before=row.number + 1)
+            else:
+                size = {"width": outcome.width, "height": outcome.height}
+                is_whole = shards.write(f"{row.number:09d}", outcome.jpeg, _about(row) | size)
+                if is_whole and downloads:
+                    downloads.forget(before=row.number + 1)
             yield isinstance(outcome, Picture)
             if account.num_written == plan.limit:
                 break
@@ -182,7 +185,7 @@ def _read(body: Path | bytes, rules: ImageRules) -> Picture | Refusal:
         return Refusal("unreadable-file", error.strerror or str(error))
 
 
-def _about(row: _Row) -> dict[str, str]:
+def _about(row: _Row) -> dict[str, Any]:
     return {"caption": row.caption, "source": row.pair.source}
 
 

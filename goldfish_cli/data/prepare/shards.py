@@ -3,11 +3,10 @@
 A run that is stopped, even by ``kill -9``, continues behind its last whole shard.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -17,33 +16,18 @@ from filelock import FileLock, Timeout
 
 from goldfish_cli.data.prepare.account import Account
 from goldfish_cli.data.prepare.output import encode
+from goldfish_cli.data.prepare.shard_journal import (
+    DOWNLOADS,
+    DROPPED_FILE,
+    SHARDS,
+    Progress,
+    ShardJournal,
+    describe_shard,
+)
 from goldfish_cli.errors import InputError, UsageError
 
 PROVENANCE_FILE = "provenance.json"
-DROPPED_FILE = "dropped.jsonl"
-
-
-@dataclass(slots=True)
-class Shard:
-    """A tar that is whole."""
-
-    name: str
-    pairs: int
-    bytes: int
-    sha256: str
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far a run has come: what stands in its whole shards."""
-
-    rows: int = 0
-    written: int = 0
-    dropped: dict[str, int] = field(default_factory=dict)
-    dropped_bytes: int = 0
-    memo: dict[str, Any] = field(default_factory=dict)
-    """What the caller keeps with each shard."""
-    shards: list[Shard] = field(default_factory=list)
+_PART_NAMES = frozenset({SHARDS, DOWNLOADS, "old", "lock", "shard.tar", "state.json", "state.new"})
 
 
 class ShardFolder:
@@ -54,34 +38,41 @@ class ShardFolder:
         kind: The command, such as ``"laion"``.
         claim: What decides the result; an unfinished run with another claim is not continued.
         shard_size: Pairs in one tar.
-
-    Raises:
-        UsageError: If ``out`` holds something else, or an unfinished run cannot be continued.
-        InputError: If it cannot be written, or another process writes it.
     """
 
     def __init__(self, out: Path, kind: str, claim: Mapping[str, Any], *, shard_size: int) -> None:
         self.out = out.resolve()
-        self.kind = kind
         self.part = self.out.with_name(self.out.name + ".part")
         self.account = Account(kind)
         self.done = Progress()
         self.memo: dict[str, Any] = {}
-        self._claim = json.loads(json.dumps(claim))
         self._shard_size = shard_size
-        self._shards = self.part / "shards"
+        self._shards = self.part / SHARDS
+        self._journal = ShardJournal(self.part, claim)
         self._lock = FileLock(self.part / "lock", timeout=0)
         self._tar: _Tar | None = None
         self._dropped: BinaryIO
 
+    @property
+    def downloads(self) -> Path:
+        """Where the run may keep files until it is finished."""
+        return self.part / DOWNLOADS
+
     def __enter__(self) -> "ShardFolder":
-        """Continue an unfinished run, or begin one."""
-        self._check_out()
+        """Continue an unfinished run, or begin one.
+
+        Raises:
+            UsageError: If ``out`` holds something else, or an unfinished run cannot be continued.
+            InputError: If it cannot be written, or another process writes it.
+        """
+        self._check_places()
         try:
-            self._shards.mkdir(parents=True, exist_ok=True)
+            self.part.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
         except Timeout as error:
-            raise InputError(f"Another process is writing {self.out}.") from error
+            raise InputError(
+                f"Another process is writing {self.out}.", hint="Wait for it, or stop it."
+            ) from error
         except OSError as error:
             raise InputError(
                 f"{self.out} cannot be written: {error.strerror}.",
@@ -89,8 +80,6 @@ class ShardFolder:
             ) from error
         try:
             self._recover()
-            self._dropped = (self._shards / DROPPED_FILE).open("ab")
-            self._dropped.truncate(self.done.dropped_bytes)
         except BaseException:
             self._lock.release()
             raise
@@ -155,75 +144,51 @@ class ShardFolder:
         self._lock.release()
 
     @property
-    def _state_file(self) -> Path:
-        return self.part / "state.json"
-
-    @property
     def _old(self) -> Path:
         return self.part / "old"
 
-    def _check_out(self) -> None:
-        """Refuse to replace anything but what an earlier run of this command wrote."""
-        if not self.out.exists():
-            return
-        if not self.out.is_dir():
-            raise UsageError(f"{self.out} is a file.", hint="Name a folder with --out DIR")
-        names = {path.name for path in self.out.iterdir()}
+    def _check_places(self) -> None:
+        """Refuse to replace anything but what this command wrote."""
+        for folder in (self.out, self.part):
+            if folder.exists() and not folder.is_dir():
+                raise UsageError(f"{folder} is a file.", hint="Name a folder with --out DIR")
+        names = _names(self.out)
         own = {name for name in names if _is_shard(name)} | {PROVENANCE_FILE, DROPPED_FILE}
         if names - own or (names and not self._is_ours(self.out / PROVENANCE_FILE)):
-            raise UsageError(
-                f"{self.out} holds other things than shards of an earlier run.",
-                hint="Name a new folder with --out DIR",
-            )
+            raise _foreign(self.out)
+        if _names(self.part) - _PART_NAMES:
+            raise _foreign(self.part)
 
     def _is_ours(self, path: Path) -> bool:
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return False
-        return isinstance(found, dict) and found.get("command") == f"goldfish prep {self.kind}"
+        command = f"goldfish prep {self.account.kind}"
+        return isinstance(found, dict) and found.get("command") == command
 
     def _recover(self) -> None:
-        """Take up the state of an earlier run, if it was of the same claim."""
-        if self._old.exists() and not self.out.exists():  # stopped between two renames
+        """Take up the state of an earlier run, if there is one."""
+        if self._old.exists() and self.out.exists():
+            shutil.rmtree(self._old)
+        elif self._old.exists():  # stopped between two renames
             self._old.rename(self.out)
-        if not self._state_file.exists():
-            self._save()
-            return
-        state = json.loads(self._state_file.read_text(encoding="utf-8"))
-        if state["claim"] != self._claim:
-            self._start_over(state)
-            return
-        found = state["progress"]
-        shards = [Shard(**shard) for shard in found.pop("shards")]
-        self.done = Progress(**found, shards=shards)
+        self.done = self._journal.load()
         self.memo = dict(self.done.memo)
         self.account.read(self.done.rows)
         self.account.write(self.done.written)
         for reason, count in self.done.dropped.items():
             self.account.drop(reason, count)
-
-    def _start_over(self, state: Mapping[str, Any]) -> None:
-        """Discard an unfinished run of another claim, unless it has got somewhere."""
-        if state["progress"]["shards"]:
-            earlier = state["claim"]
-            names = [name for name in self._claim if self._claim[name] != earlier.get(name)]
-            raise UsageError(
-                f"{self.part} holds an unfinished run with other {', '.join(names)}.",
-                hint=f"Repeat that run to continue it, or delete {self.part.name}",
-            )
-        for path in self.part.iterdir():
-            if path.is_dir() and path != self._old:
-                shutil.rmtree(path)
-        self._shards.mkdir()
-        self._save()
+        self._shards.mkdir(exist_ok=True)
+        self._dropped = (self._shards / DROPPED_FILE).open("ab")
+        self._dropped.truncate(self.done.dropped_bytes)
+        self._dropped.seek(self.done.dropped_bytes)
 
     def _end_shard(self, tar: "_Tar") -> None:
         """Put a whole tar beside the others, then note that it is there."""
         tar.close()
         self._tar = None
-        name = f"{len(self.done.shards):05d}.tar"
-        path = tar.path.replace(self._shards / name)
+        path = tar.path.replace(self._shards / f"{len(self.done.shards):05d}.tar")
         self._dropped.flush()
         self.done = Progress(
             rows=self.account.num_read,
@@ -231,17 +196,12 @@ class ShardFolder:
             dropped=self.account.dropped,
             dropped_bytes=self._dropped.tell(),
             memo=dict(self.memo),
-            shards=[*self.done.shards, Shard(name, tar.pairs, path.stat().st_size, _sha256(path))],
+            shards=(*self.done.shards, describe_shard(path, tar.pairs)),
         )
-        self._save()
-
-    def _save(self) -> None:
-        state = {"claim": self._claim, "progress": asdict(self.done)}
-        beside = self._state_file.with_suffix(".new")
-        beside.write_text(json.dumps(state), encoding="utf-8")
-        beside.replace(self._state_file)
+        self._journal.save(self.done)
 
     def _replace(self) -> None:
+        self._journal.clear()  # first, or a run killed here would continue without its shards
         if self.out.exists():
             self.out.rename(self._old)
         self._shards.rename(self.out)
@@ -267,13 +227,16 @@ class _Tar:
         self._file.close()
 
 
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.exists() else set()
+
+
 def _is_shard(name: str) -> bool:
     return name.endswith(".tar") and name[:-4].isdigit()
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
+def _foreign(folder: Path) -> UsageError:
+    return UsageError(
+        f"{folder} holds other things than shards of an earlier run.",
+        hint="Name a new folder with --out DIR",
+    )

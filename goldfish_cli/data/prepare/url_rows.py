@@ -1,5 +1,6 @@
 """Read rows that name addresses: parquet, tables, JSON, JSON lines or a plain list, streamed."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -16,6 +17,7 @@ TABLE_SUFFIXES = (*PARQUET_SUFFIXES, ".csv", ".tsv", ".json", *LINE_SUFFIXES)
 URL_NAMES = ("url", "image_url", "img_url", "image_link", "contenturl", "link", "href", "src")
 CAPTION_NAMES = ("caption", "text", "top_caption", "alt_text", "alt", "description", "title")
 _SCHEMES = ("http://", "https://")
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +82,7 @@ def _read_raw(
 def _read_table(
     path: Path, encoding: str, wanted: tuple[str | None, str | None], url_names: Sequence[str]
 ) -> Iterator[Mapping[str, Any]]:
-    first = next((line for line in read_lines(path, encoding) if line.strip()), "")
-    if not any(mark in first for mark in ",;|\t") or path.suffix.lower() == ".txt":
-        rows: Iterator[list[str]] = (
-            [line.strip()] for line in read_lines(path, encoding) if line.strip()
-        )
-    else:
-        rows = (row for _, row in read_rows(path, encoding, find_delimiter(path, encoding)))
+    rows = _read_cells(path, encoding)
     head = [cell.strip() for cell in next(rows, [])]
     if _is_header(head, wanted, url_names):
         check_header(head, path)
@@ -95,6 +91,37 @@ def _read_table(
         head = _name_columns(head)
     for row in rows:
         yield dict(zip(head, row, strict=True))
+
+
+def _read_cells(path: Path, encoding: str) -> Iterator[list[str]]:
+    first = next((line for line in read_lines(path, encoding) if line.strip()), "")
+    suffix = path.suffix.lower()
+    if suffix == ".txt" or not any(mark in first for mark in ",;|\t"):
+        return ([line.strip()] for line in read_lines(path, encoding) if line.strip())
+    if suffix == ".tsv":
+        return _read_tabs(path, encoding)
+    return (row for _, row in read_rows(path, encoding, find_delimiter(path, encoding)))
+
+
+def _read_tabs(path: Path, encoding: str) -> Iterator[list[str]]:
+    """Read columns set apart by tabs, in which a quote is a quote: captions begin with them."""
+    width = 0
+    for number, line in enumerate(read_lines(path, encoding), start=1):
+        cells = [_unquote(cell) for cell in line.rstrip("\r\n").split("\t")]
+        width = width or len(cells)
+        if not line.strip():
+            continue
+        if len(cells) != width:
+            raise AnnotationError(
+                f"Line {number} of {path.name} has {len(cells)} columns, the first has {width}.",
+                hint="The file may be cut, or it is not the table it should be.",
+            )
+        yield cells
+
+
+def _unquote(cell: str) -> str:
+    """Resolve the quotes that spreadsheets and pandas put around a whole cell."""
+    return cell[1:-1].replace('""', '"') if _QUOTED.fullmatch(cell) else cell
 
 
 def _is_header(

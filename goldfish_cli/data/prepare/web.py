@@ -109,12 +109,12 @@ class Web:
                 return await self._attempt(method, target, take)
             except Refusal as refusal:
                 too_long = (refusal.wait or 0) > self.limits.max_wait_s
+                if refusal.wait is not None and not too_long:
+                    self.gate.close(target.host, refusal.wait)
                 if refusal.lasting or too_long or attempt == last:
                     raise
                 if refusal.wait is None:
                     await asyncio.sleep(0.5 * 2**attempt)
-                else:
-                    self.gate.close(target.host, refusal.wait)
         raise AssertionError("the last attempt returns or raises")
 
     async def _attempt(
