@@ -18,13 +18,14 @@ from goldfish_cli.data.item_keys import (
 )
 from goldfish_cli.data.item_tables import scan_rows
 from goldfish_cli.data.json_files import LINE_SUFFIXES, scan_json
-from goldfish_cli.data.text_files import find_encoding, open_text
+from goldfish_cli.data.text_files import count_lines, find_encoding, open_text
 from goldfish_cli.errors import AnnotationError
 
 FORMATS = (
     'Items look like {"image_id": "a", "caption": "..."}, {"video_id": "a", "q": "...", '
     '"a": "..."} or {"video_id": "a", "conversations": [...]}'
 )
+_SAMPLE = 2**20  # bytes of a line that are looked at
 _JSON_SUFFIXES = (".json", *LINE_SUFFIXES)
 _TABLE_SUFFIXES = (".csv", ".tsv")
 
@@ -79,6 +80,19 @@ def scan_items(path: Path) -> Iterator[Item | BadItem]:
     values = scan_json(path, encoding) if is_json else scan_rows(path, encoding)
     for number, value in enumerate(values, start=1):
         yield read_item(number, value)
+
+
+def estimate_items(path: Path) -> int | None:
+    """Return about how many items a file holds if each has a line, for a progress bar.
+
+    ``None`` for JSON that is laid out otherwise: to count is as much work as to read.
+    """
+    if path.suffix.lower() == ".json":
+        with path.open("rb") as file:
+            first, second = file.readline(_SAMPLE).strip(), file.readline(_SAMPLE).strip()
+        if first != b"[" or not second.endswith((b"},", b"}")):
+            return None
+    return count_lines(path)
 
 
 def read_item(number: int, value: Any) -> Item | BadItem:

@@ -41,6 +41,7 @@ def videochatgpt(
 
     Example: goldfish prep videochatgpt VideoInstruct100K.json --videos clips/ --out train.json
     """
+    from goldfish_cli.data.items import estimate_items
     from goldfish_cli.data.prepare.account import Account
     from goldfish_cli.data.prepare.output import PreparedFile, provenance, refuse_empty
     from goldfish_cli.data.prepare.videochatgpt import convert_rows
@@ -53,7 +54,7 @@ def videochatgpt(
     account = Account("videochatgpt")
     with (
         PreparedFile(out, account, provenance=made_from) as output,
-        progress("Converting", unit="rows", quiet=silent) as advance,
+        progress("Converting", estimate_items(annotations), unit="rows", quiet=silent) as advance,
     ):
         for _ in convert_rows(annotations, output, account, videos=known):
             advance(1)

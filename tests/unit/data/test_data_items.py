@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goldfish_cli.data.annotations import read_annotations
-from goldfish_cli.data.items import BadItem, Item, read_item, scan_items, to_record
+from goldfish_cli.data.items import BadItem, Item, estimate_items, read_item, scan_items, to_record
 from goldfish_cli.data.prepare.account import Account
 from goldfish_cli.data.prepare.output import PreparedFile
 from goldfish_cli.errors import AnnotationError
@@ -277,6 +277,22 @@ def test_an_item_of_200_megabytes_is_refused(tmp_path: Path, name: str) -> None:
         file.writelines([b"x" * 10**6] * 200)
     with pytest.raises(AnnotationError, match=r"(is|item) longer than"):
         list(scan_items(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "number"),
+    [
+        ("[\n{},\n{}\n]\n", "data.json", 4),
+        ("[{},{}]", "data.json", None),
+        ("[\n {\n }\n]", "data.json", None),
+        ("{}\n{}\n", "data.jsonl", 2),
+        ("video_id,q,a\n", "data.csv", 1),
+    ],
+)
+def test_items_are_counted_by_line_where_they_have_one(
+    tmp_path: Path, text: str, name: str, number: int | None
+) -> None:
+    assert estimate_items(write(tmp_path, text, name)) == number
 
 
 def test_training_reads_all_that_prep_reads(tmp_path: Path) -> None:
