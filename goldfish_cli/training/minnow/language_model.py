@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,19 +19,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # the name torch's own documentation uses
 from torch.utils.data import DataLoader
 
-from goldfish_cli.data.shapes.world import ACTIONS, COLOURS, SHAPES
-from goldfish_cli.training.minnow.contents import (
-    FRAME_NUMBERS,
-    IGNORED,
-    PLACES,
-    TRAITS,
-    split_objects,
-)
+from goldfish_cli.data.shapes.world import ACTIONS
+from goldfish_cli.training.minnow.contents import FRAME_NUMBERS, IGNORED
 from goldfish_cli.training.minnow.optimizer import Optimizer
 from goldfish_cli.training.minnow.storyboards import Storyboards, StoryboardStream
 
-INITIAL_SCALE = 0.02
-"""As the language model's embeddings begin."""
 CHANGE_SCALE = 4.0
 """From frame to frame places change by a twentieth of their range."""
 
@@ -39,36 +31,22 @@ CHANGE_SCALE = 4.0
 class Board(nn.Module):
     """Puts what frames hold among the words as visual tokens; thrown away after pre-training.
 
-    An object's colour and shape are put as the words' own embeddings, a second object's turned by a
-    learnt rotation, so that a frame reads like the words about it. It also asks what a film teaches
-    whoever watches: low in the language model, how each frame differs from the one before; half way
-    up, what its objects are doing, in the words' embeddings again. Told so directly, the model
-    learns to compare frames many times sooner.
-
-    Args:
-        words: The language model's embeddings ``(vocabulary, width)``, shared and not owned.
-        tokenizer: Finds the words of colours, shapes and actions.
+    It also asks what a film teaches whoever watches: low in the language model, how each frame
+    differs from the one before; half way up, what its objects are doing. Told so directly, the
+    model learns to compare frames many times sooner.
     """
 
-    def __init__(self, words: nn.Embedding, tokenizer: Any) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        width = words.embedding_dim
-        self._words = [words]  # in a list: its parameters are the language model's
-        self._traits = _word_ids(tokenizer, [*COLOURS, *SHAPES])
-        self._actions = _word_ids(tokenizer, [action.split()[-1] for action in ACTIONS])
-        self.turn = nn.Parameter(nn.init.orthogonal_(torch.empty(width, width)))
-        self.flags = nn.Parameter(INITIAL_SCALE * torch.randn(2, width))
-        self.places = nn.Parameter(INITIAL_SCALE * torch.randn(2 * PLACES, width))
+        self.tokens = nn.Linear(FRAME_NUMBERS, width, bias=False)
+        nn.init.normal_(self.tokens.weight, std=0.3)
         self.changes = nn.Linear(width, FRAME_NUMBERS)
         self.norm = nn.RMSNorm(width)
-        self.turn_back = nn.Parameter(nn.init.orthogonal_(torch.empty(width, width)))
+        self.actions = nn.Linear(width, 2 * len(ACTIONS))
 
     def forward(self, numbers: Tensor) -> Tensor:
         """Map ``(frames, FRAME_NUMBERS)`` to ``(frames, width)``, linearly, as a projector does."""
-        objects = split_objects(numbers)
-        named = objects[..., :TRAITS] @ self._words[0].weight[self._traits]  # (frames, 2, width)
-        where = objects[..., TRAITS:].flatten(1) @ self.places
-        return named[:, 0] + named[:, 1] @ self.turn + where + numbers[:, :2] @ self.flags
+        return self.tokens(numbers)
 
     def change_loss(self, hidden: Tensor, numbers: Tensor, follows: Tensor) -> Tensor:
         """Squared error of each frame's difference to the one before, from ``(frames, width)``.
@@ -81,16 +59,8 @@ class Board(nn.Module):
 
     def action_loss(self, hidden: Tensor, actions: Tensor) -> Tensor:
         """Cross-entropy of each frame's two actions, from ``(frames, width)``."""
-        normed, words = self.norm(hidden), self._words[0].weight[self._actions]
-        logits = torch.stack([normed @ words.T, normed @ self.turn_back @ words.T], 1)
+        logits = self.actions(self.norm(hidden)).unflatten(-1, (2, -1))
         return F.cross_entropy(logits.flatten(0, 1).float(), actions.flatten())
-
-
-def _word_ids(tokenizer: Any, words: Sequence[str]) -> Tensor:
-    """The one token of each word."""
-    return torch.tensor(
-        [tokenizer(word, add_special_tokens=False)["input_ids"][0] for word in words]
-    )
 
 
 def storyboard_logits(
@@ -108,7 +78,7 @@ def storyboard_logits(
         use_cache=False,
         output_hidden_states=True,
     ).hidden_states
-    low, half_way = states[1][is_image], states[len(states) // 2][is_image]
+    low, half_way = states[2][is_image], states[len(states) // 2][is_image]
     follows = torch.cat([torch.arange(count) > 0 for count in is_image.sum(1).tolist()])
     change_loss = board.change_loss(low, batch.numbers, follows)
     action_loss = change_loss + board.action_loss(half_way, batch.actions)
@@ -131,7 +101,7 @@ def pretrain_language_model(
     report: Callable[[dict[str, float]], None],
 ) -> Board:
     """Train ``language_model`` in place; return the storyboards' map."""
-    board = board or Board(language_model.get_input_embeddings(), tokenizer)
+    board = board or Board(language_model.config.hidden_size)
     joint = nn.ModuleDict({"language_model": language_model, "board": board})
     if shutil.which("c++"):  # a fifth faster, where the compiler that it needs is there
         for layer in language_model.model.layers:

@@ -28,9 +28,9 @@ POOLING_SIZE = (IMAGE_SIZE // PATCH_SIZE) ** 2
 """All patches become one token, so that motion is a comparison of neighbours in the prompt."""
 NUM_FRAMES = 32
 VISION_WIDTH, VISION_LAYERS = 128, 4
-TEXT_WIDTH, TEXT_LAYERS = 192, 6
+TEXT_WIDTH, TEXT_LAYERS = 192, 5
 HEAD_WIDTH = 32
-ENCODER_STEPS, LANGUAGE_STEPS = 12_000, 5_500
+ENCODER_STEPS, LANGUAGE_STEPS = 12_000, 4_200
 KEEP_EVERY = 500
 """Steps of pre-training between two looks at the weights."""
 TRAINING_CLIPS, TRAINING_IMAGES, QUESTIONS = 2_000, 3_000, 12

@@ -5,7 +5,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from goldfish_cli.data.shapes.world import Clip, Event, State
@@ -82,11 +81,9 @@ def test_every_question_has_an_answer_to_learn(
     assert (batch.labels[batch.segments == PREFIX] == IGNORED).all()
 
 
-def test_there_is_a_place_for_each_visual_token(
-    stream: StoryboardStream, tokenizer: PreTrainedTokenizerFast
-) -> None:
+def test_there_is_a_place_for_each_visual_token(stream: StoryboardStream) -> None:
     batch = stream.batch(np.random.default_rng(2))
-    visual = Board(nn.Embedding(len(tokenizer), 16), tokenizer)(batch.numbers)
+    visual = Board(16)(batch.numbers)
     assert len(visual) == len(batch.actions) == int((batch.ids == stream.image_token_id).sum())
 
 
@@ -149,8 +146,7 @@ def test_a_tiny_model_learns_from_a_storyboard(
         num_attention_heads=2,
         attn_implementation="eager",
     )
-    model = LlamaForCausalLM(config)
-    board = Board(model.get_input_embeddings(), tokenizer)
+    model, board = LlamaForCausalLM(config), Board(32)
     batch = stream.batch(np.random.default_rng(4))
     optimizer = torch.optim.Adam([*model.parameters(), *board.parameters()], lr=3e-3)
     losses = []
