@@ -25,6 +25,7 @@ from goldfish_cli.errors import InputError
 SHARD_BYTES = 256 * 2**20  # what waits in memory, and what a kill can cost ...
 FLUSH_S = 300.0  # ... but never more than the work of five minutes
 _ABANDONED_S = 3600.0  # no shard takes an hour to write
+_HEADER = "goldfish"
 _DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 
 
@@ -137,11 +138,9 @@ class FeatureStore:
         tensors = {key: value for key, (value, _) in self._waiting.items()}
         records = {key: asdict(record) for key, (_, record) in self._waiting.items()}
         digests = {key: record_digest(records[key], tensors[key]) for key in tensors}
-        header = {
-            "dtype": self._dtype_name,
-            "records": json.dumps(records, ensure_ascii=False),
-            "digests": json.dumps(digests),
-        }
+        facts = {"dtype": self._dtype_name, "records": records, "digests": digests}
+        # One entry: safetensors writes several in an order that changes from run to run.
+        header = {_HEADER: json.dumps(facts, ensure_ascii=False)}
         name = hashlib.sha256(json.dumps(sorted(digests.items())).encode()).hexdigest()[:32]
         shard = self.folder / f"{name}.safetensors"
         partial = self.folder / f"{uuid.uuid4().hex}.partial"
@@ -162,7 +161,7 @@ class FeatureStore:
 
     def _index(self, shard: Path, unreadable: dict[Path, str] | None) -> None:
         try:
-            header, records = read_header(shard)
+            header = read_header(shard)
         except ValueError as error:
             if unreadable is not None:
                 unreadable[shard] = str(error)
@@ -171,28 +170,35 @@ class FeatureStore:
                 f"{shard.name} in {self.folder} is damaged: {error}.",
                 hint="Delete that file; its clips are encoded again.",
             ) from error
-        if header.get("dtype") == self._dtype_name:
-            for key, values in records.items():
+        if header["dtype"] == self._dtype_name:
+            for key, values in header["records"].items():
                 self._records[key] = (shard, _record_from(values))
 
 
-def read_header(shard: Path) -> tuple[dict[str, str], dict[str, Any]]:
-    """Return the metadata of a shard, and the records in it as plain values, by key.
+def read_header(shard: Path) -> dict[str, Any]:
+    """Return what a shard says of itself: its dtype, its records and their digests, by key.
 
     Raises:
         ValueError: If it cannot be read, saying why.
     """
     try:
         with safe_open(shard, framework="pt") as file:
-            header = dict(file.metadata() or {})
-        records = json.loads(header["records"])
-        for values in records.values():
+            metadata = file.metadata() or {}
+        if _HEADER in metadata:
+            header = json.loads(metadata[_HEADER])
+        else:  # as it was written before there were digests
+            records = json.loads(metadata["records"])
+            header = {"dtype": metadata["dtype"], "records": records, "digests": {}}
+        for values in header["records"].values():
             _record_from(values)
+        if not isinstance(header["dtype"], str) or not isinstance(header["digests"], dict):
+            raise ValueError("its header is malformed")
     except KeyError as error:
         raise ValueError(f"its header has no {error}") from error
     except (OSError, SafetensorError, TypeError, AttributeError) as error:
         raise ValueError(str(error)) from error
-    return header, records
+    found: dict[str, Any] = header
+    return found
 
 
 def record_digest(record: Mapping[str, Any], features: Tensor) -> str:

@@ -1,11 +1,13 @@
 """The feature store: whole or absent, found again by content, read without copying."""
 
+import json
 import os
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 
 from goldfish_cli.data.feature_check import check_shard, shard_files
 from goldfish_cli.data.features import FeatureRecord, FeatureStore, HashBook, feature_key
@@ -162,3 +164,14 @@ def test_checking_a_shard_finds_values_that_are_no_numbers(tmp_path):
         ("a", "its features hold values that are no numbers"),
         ("b", "3 frames have other times"),
     ]
+
+
+def test_a_store_of_the_layout_before_digests_is_read(tmp_path):
+    records = {"a": {"times": [0.5], "start": 0.0, "cues": [[0.0, 1.0, "día"]]}}
+    header = {"dtype": "float16", "records": json.dumps(records)}
+    save_file({"a": features()[:1].half()}, tmp_path / "old.safetensors", header)
+    store = FeatureStore(tmp_path)
+    assert store.record("a") == FeatureRecord((0.5,), 0.0, ((0.0, 1.0, "día"),))
+    assert store.features("a").shape == (1, 4, 8)
+    (found,) = check_shard(tmp_path / "old.safetensors")
+    assert "without a hash" in found.reason
