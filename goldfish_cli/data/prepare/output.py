@@ -178,7 +178,9 @@ def _fingerprint(path: Path) -> dict[str, Any]:
                 digest.update(block)
             size = file.tell()
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+        raise InputError(
+            f"{path} cannot be read: {error.strerror}.", hint="Check the name of the file."
+        ) from error
     return {"name": path.name, "bytes": size, "sha256": digest.hexdigest()}
 
 
