@@ -30,7 +30,9 @@ def main() -> None:
     chosen.work.mkdir(parents=True, exist_ok=True)
     if chosen.steps:
         if hasattr(os, "nice"):
-            os.nice(5)  # what runs beside the language model gives way to it: it takes the longest
+            os.nice(
+                5
+            )  # the encoder gives way to the language model: data have to be drawn after it
         for step in chosen.steps:
             _run(step, chosen.work)
         return
@@ -38,11 +40,12 @@ def main() -> None:
     _run("tokenizer", chosen.work)
     this = "goldfish_cli.training.minnow"
     beside = subprocess.Popen(
-        [sys.executable, "-m", this, "--work", str(chosen.work), "--steps", "encoder", "data"]
+        [sys.executable, "-m", this, "--work", str(chosen.work), "--steps", "encoder"]
     )
     _run("language-model", chosen.work)
+    _run("data", chosen.work)
     if beside.wait():
-        raise SystemExit("The encoder's pre-training, or drawing the data, failed; see above.")
+        raise SystemExit("The encoder's pre-training failed; see above.")
     for step in ("base", "stages"):
         _run(step, chosen.work)
     make_asset(chosen.work, chosen.out)
