@@ -210,7 +210,7 @@ def record_digest(record: Mapping[str, Any], features: Tensor) -> str:
     """
     facts = json.dumps([record, list(features.shape), str(features.dtype)], sort_keys=True)
     digest = hashlib.sha256(facts.encode())
-    digest.update(memoryview(features.contiguous().view(torch.uint8).numpy()).cast("B"))
+    digest.update(features.contiguous().view(torch.uint8).numpy().data.cast("B"))
     return digest.hexdigest()
 
 

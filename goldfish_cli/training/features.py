@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ def store_features(
         except InputError as error:
             faults[number] = ("unreadable", str(error))
         watcher.done(number + 1)
-    unreadable = {}
+    unreadable: dict[str, str] = {}
     if missing:
         watcher.note(f"{len(missing)} of {len(job.clips)} clips are not stored yet.")
         watcher.phase("encoding clips", len(missing), "clips")
@@ -164,7 +165,7 @@ def _encode(
 ) -> dict[str, str]:
     """Encode clips, reader by reader, and return by key why some cannot be read."""
     encoder, before = job.encoder.load(), 0
-    unreadable = {}
+    unreadable: dict[str, str] = {}
     for reader in dict.fromkeys(clip.reader for clip in missing.values()):
         own = {key: clip.sample for key, clip in missing.items() if clip.reader is reader}
         rejected = encode_groups(
@@ -172,9 +173,13 @@ def _encode(
             reader,
             [(sample,) for sample in own.values()],
             chunk=job.run.profile.encoder_chunk,
-            done=lambda count, before=before: watcher.done(before + count),
+            done=partial(_advance, watcher, before),
         )
         before += len(own)
         reasons = {item.id: item.reason for item in rejected}
         unreadable |= {k: reasons[sample.id] for k, sample in own.items() if sample.id in reasons}
     return unreadable
+
+
+def _advance(watcher: Watcher, before: int, count: int) -> None:
+    watcher.done(before + count)

@@ -10,12 +10,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from goldfish_cli.data.items import BadItem
+from goldfish_cli.data.items import BadItem, Item
 from goldfish_cli.data.prepare.account import Account
 from goldfish_cli.data.prepare.check_media import MediaCheck
 from goldfish_cli.data.prepare.check_rows import (
     Flaw,
-    Row,
+    TarItem,
     TextLengths,
     TextLimits,
     length_flaws,
@@ -148,33 +148,33 @@ class Checker:
         return {name: values for name, values in found.items() if len(values)}
 
     def _measured(
-        self, rows: Sequence[Row | BadItem]
-    ) -> Iterator[tuple[Row | BadItem, TextLengths | None]]:
+        self, rows: Sequence[Item | BadItem]
+    ) -> Iterator[tuple[Item | BadItem, TextLengths | None]]:
         limits = self._settings.limits
         if limits is None:
             yield from ((row, None) for row in rows)
             return
-        lengths = iter(measure([row for row in rows if isinstance(row, Row)], limits))
+        lengths = iter(measure([row for row in rows if isinstance(row, Item)], limits))
         for row in rows:
-            yield row, next(lengths) if isinstance(row, Row) else None
+            yield row, next(lengths) if isinstance(row, Item) else None
 
-    def _check_row(self, file: int, row: Row | BadItem, lengths: TextLengths | None) -> None:
+    def _check_row(self, file: int, row: Item | BadItem, lengths: TextLengths | None) -> None:
         place = self._num_rows
         self._num_rows += 1
         self._faults.append(0)
-        good = row if isinstance(row, Row) else None
+        good = row if isinstance(row, Item) else None
         self._rows.add(good, self._split(file, row))
         if isinstance(row, BadItem):
             self._add((row.reason, row.detail), place, _id_of(row))
         flaw = None
         if self.media is not None:
-            looked_for = good if good and good.region is None else None
+            looked_for = None if isinstance(good, TarItem) else good
             flaw = self.media.add(looked_for, place)
         if good is None:
             return
         self._said.add(good, lengths)
         flaws = [flaw] if flaw else []
-        if good.region is not None:
+        if isinstance(good, TarItem):
             flaws += self._image_flaws(self._files[file], good)
         flaws += text_flaws(good)
         if lengths and self._settings.limits:
@@ -182,15 +182,15 @@ class Checker:
         for found in flaws:
             self._add(found, place, good.id)
 
-    def _split(self, file: int, row: Row | BadItem) -> str:
-        fields = row.extra if isinstance(row, Row) else row.raw
+    def _split(self, file: int, row: Item | BadItem) -> str:
+        fields = row.extra if isinstance(row, Item) else row.raw
         named = fields.get(self._settings.split_key) if isinstance(fields, dict) else None
         if isinstance(named, str | int) and named != "":
             return str(named)
         path = self._files[file]
         return path.absolute().parent.name if path.suffix == ".tar" else path.name
 
-    def _image_flaws(self, path: Path, row: Row) -> Iterator[Flaw]:
+    def _image_flaws(self, path: Path, row: TarItem) -> Iterator[Flaw]:
         from goldfish_cli.data.images import decode_image, read_image_bytes  # see check_rows
 
         if self._settings.probe != "none":
@@ -206,12 +206,12 @@ class Checker:
             for row in read_rows(path):
                 for stream in streams:
                     shared = stream.at(place)
-                    if shared is not None and isinstance(row, Row):
+                    if shared is not None and isinstance(row, Item):
                         self._report(stream.kind, row, place, shared)
                 place += 1
                 yield
 
-    def _report(self, kind: str, row: Row, place: int, shared: Shared) -> None:
+    def _report(self, kind: str, row: Item, place: int, shared: Shared) -> None:
         first = self._name_of(shared.first)
         if kind == "duplicate-row":
             self._shared["duplicate_rows"] += 1

@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from goldfish_cli.data.items import Item
 from goldfish_cli.data.media_folder import MediaFolder
-from goldfish_cli.data.prepare.check_rows import Flaw, Row
+from goldfish_cli.data.prepare.check_rows import Flaw
 from goldfish_cli.data.prepare.folder import walk_folder
 from goldfish_cli.data.prepare.media import Probed, ProbeLevel, probe_many
 from goldfish_cli.data.prepare.statistics import Distribution
@@ -64,7 +65,7 @@ class MediaCheck:
         places: list[int] = np.flatnonzero(numbers == number).tolist()
         return places
 
-    def add(self, row: Row | None, place: int) -> Flaw | None:
+    def add(self, row: Item | None, place: int) -> Flaw | None:
         """Find the file that a row names.
 
         Args:

@@ -3,31 +3,20 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from goldfish_cli.data.items import BadItem, scan_items
+from goldfish_cli.data.items import BadItem, Item, scan_items
 from goldfish_cli.data.prepare.mending import repair_encoding
 from goldfish_cli.data.prepare.repeats import fold
 
 Flaw = tuple[str, str]  # the kind of a finding, and what is wrong
 
 
-class Row(NamedTuple):
-    """One row that can be read."""
+@dataclass(frozen=True, slots=True)
+class TarItem(Item):
+    """What is said about an image inside a tar."""
 
-    number: int
-    id: str
-    turns: tuple[tuple[str, str], ...]
-    """Questions and answers; none where there is a caption."""
-    caption: str | None
-    extra: dict[str, Any]
-    region: tuple[int, int] | None = None
-    """Offset and size of the image in the file, which is a tar."""
-
-    @property
-    def answers(self) -> tuple[str, ...]:
-        """What the model learns to say."""
-        return (self.caption or "",) if not self.turns else tuple(a for _, a in self.turns)
+    region: tuple[int, int]  # offset and size of the image
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,37 +37,35 @@ class TextLengths(NamedTuple):
     answers: tuple[int, ...]
 
 
-def read_rows(path: Path) -> Iterator[Row | BadItem]:
+def read_rows(path: Path) -> Iterator[Item | BadItem]:
     """Read annotations of any known format, or a tar of images; bad rows come in their place.
 
     Raises:
         AnnotationError: If the file as a whole cannot be read.
     """
-    if path.suffix == ".tar":
-        yield from _read_tar(path)
-        return
-    for item in scan_items(path):
-        if isinstance(item, BadItem):
-            yield item
-        else:
-            yield Row(item.number, item.id, item.turns, item.caption, item.extra)
+    return _read_tar(path) if path.suffix == ".tar" else scan_items(path)
 
 
-def measure(rows: Sequence[Row], limits: TextLimits) -> list[TextLengths]:
+def answers_of(row: Item) -> tuple[str, ...]:
+    """Return what the model learns to say."""
+    return (row.caption or "",) if not row.turns else tuple(answer for _, answer in row.turns)
+
+
+def measure(rows: Sequence[Item], limits: TextLimits) -> list[TextLengths]:
     """Count the tokens of many rows at once, which is several times faster than one by one."""
     questions = [question for row in rows for question, _ in row.turns]
-    answers = [answer for row in rows for answer in row.answers]
+    answers = [answer for row in rows for answer in answers_of(row)]
     asked = iter(limits.count_tokens(questions))
     said = iter(limits.count_tokens(answers))
     lengths = []
     for row in rows:
         prompt = sum(next(asked) for _ in row.turns)
-        replies = tuple(next(said) + 1 for _ in row.answers)  # each has an end token
+        replies = tuple(next(said) + 1 for _ in answers_of(row))  # each has an end token
         lengths.append(TextLengths(prompt + sum(replies[:-1]), replies))
     return lengths
 
 
-def text_flaws(row: Row) -> Iterator[Flaw]:
+def text_flaws(row: Item) -> Iterator[Flaw]:
     """Yield what is odd about the words of a row."""
     for question, answer in row.turns:
         if fold(question) == fold(answer):
@@ -103,7 +90,7 @@ def length_flaws(lengths: TextLengths, limits: TextLimits) -> Iterator[Flaw]:
         yield "answer-cut", f"the answer takes {longest} tokens, {limits.max_answer} are learnt"
 
 
-def _read_tar(path: Path) -> Iterator[Row | BadItem]:
+def _read_tar(path: Path) -> Iterator[Item | BadItem]:
     # Reading WebDataset's tars takes torch: 200 MB that other files need not pay for.
     from goldfish_cli.data.images import scan_image_tar
 
@@ -114,7 +101,7 @@ def _read_tar(path: Path) -> Iterator[Row | BadItem]:
             number += 1
             yield bad
         number += 1
-        yield Row(number, pair.key, (), pair.caption, {}, pair.region)
+        yield TarItem(number, pair.key, (), pair.caption, {}, {}, pair.region)
     yield from _drain(lacking, number)
 
 

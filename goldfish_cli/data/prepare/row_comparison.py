@@ -3,7 +3,8 @@
 from array import array
 from collections.abc import Iterator
 
-from goldfish_cli.data.prepare.check_rows import Row
+from goldfish_cli.data.items import Item
+from goldfish_cli.data.prepare.check_rows import TarItem
 from goldfish_cli.data.prepare.repeats import film_of, fold
 from goldfish_cli.data.prepare.row_marks import (
     NOTHING,
@@ -27,7 +28,7 @@ class RowComparison:
         self._captions, self._rows = array("Q"), array("Q")
         self._num_in_tars = 0
 
-    def add(self, row: Row | None, split: str) -> None:
+    def add(self, row: Item | None, split: str) -> None:
         """Remember a row, ``None`` one that cannot be read."""
         self.split_rows[split] = self.split_rows.get(split, 0) + 1
         self._splits.append(self._numbers.setdefault(split, len(self._numbers)))
@@ -37,7 +38,7 @@ class RowComparison:
             return
         film, caption = film_of(row), fold(row.caption or "")
         said = [fold(text) for turn in row.turns for text in turn]
-        in_tar = row.region is not None  # where an id counts only inside its file
+        in_tar = isinstance(row, TarItem)  # where an id counts only inside its file
         self._num_in_tars += in_tar
         self._videos.append(NOTHING if in_tar else mark_of(row.id))
         self._rows.append(NOTHING if in_tar else mark_of(row.id, *said, caption))

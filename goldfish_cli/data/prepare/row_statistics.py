@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from goldfish_cli.data.prepare.check_rows import Row, TextLengths, TextLimits
+from goldfish_cli.data.items import Item
+from goldfish_cli.data.prepare.check_rows import TextLengths, TextLimits, answers_of
 from goldfish_cli.data.prepare.row_marks import CommonTexts
 from goldfish_cli.data.prepare.statistics import Distribution
 
@@ -21,16 +22,17 @@ class RowStatistics:
     def __init__(self, limits: TextLimits | None) -> None:
         self._turns = self._captions = self._dialogues = 0
         self._answers = CommonTexts()
-        self._prompt_tokens = Distribution("tokens", limit=limits and limits.max_prompt)
-        self._answer_tokens = Distribution("tokens", limit=limits and limits.max_answer)
+        max_prompt, max_answer = (limits.max_prompt, limits.max_answer) if limits else (None, None)
+        self._prompt_tokens = Distribution("tokens", limit=max_prompt)
+        self._answer_tokens = Distribution("tokens", limit=max_answer)
         self._answer_words = Distribution("words")
 
-    def add(self, row: Row, lengths: TextLengths | None) -> None:
+    def add(self, row: Item, lengths: TextLengths | None) -> None:
         """Count a row."""
         self._turns += len(row.turns)
         self._dialogues += len(row.turns) > 1
         self._captions += row.caption is not None
-        for answer in row.answers:
+        for answer in answers_of(row):
             self._answers.add(answer)
             self._answer_words.add(len(answer.split()))
         if lengths is None:
