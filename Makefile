@@ -52,7 +52,7 @@ minnow: $(STAMP)  ## Train the bundled model from nothing; leave it the machine 
 	$(BIN)/python -m goldfish_cli.training.minnow
 
 bench: $(STAMP)  ## Measure what the documentation claims
-	@failed=0; for name in decode ask shapes_accuracy; do \
+	@failed=0; for name in decode ask prep shapes_accuracy; do \
 	  echo "== $$name"; $(BIN)/python benchmarks/$$name.py || failed=1; done; exit $$failed
 
 docs: $(STAMP)  ## Write the help pages in docs/commands again
