@@ -26,7 +26,7 @@ def in_order(
     try:
         for item in items:
             begun.append((item, submit(item)))
-            if len(begun) >= window:
+            while begun and (len(begun) >= window or begun[0][1].done()):
                 first, future = begun.popleft()
                 yield first, future.result()
         while begun:

@@ -59,12 +59,13 @@ def test_cmyk_becomes_rgb():
     assert np.abs(pixels(found.jpeg) - pixels(data)).mean() < 4
 
 
-def test_a_lying_picture_stands_up_when_it_is_encoded_again():
+def test_a_lying_picture_is_measured_and_shown_standing():
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by a quarter
-    data = encode(picture(120, 80), "PNG", exif=exif)
-    found = check_image(data, RULES)
-    assert (found.width, found.height) == (80, 120)
+    for form in ("PNG", "JPEG"):
+        found = check_image(encode(picture(120, 80), form, exif=exif), RULES)
+        assert (found.width, found.height) == (80, 120)
+        assert pixels(found.jpeg).shape == (120, 80, 3)
 
 
 def test_large_pictures_are_shrunk_on_request_and_keep_their_shape():
