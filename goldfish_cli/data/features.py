@@ -145,7 +145,10 @@ class FeatureStore:
         shard = self.folder / f"{name}.safetensors"
         partial = self.folder / f"{uuid.uuid4().hex}.partial"
         try:
+            partial.touch()
+            mode = partial.stat().st_mode  # as files are made here; the library's are private
             save_file(tensors, partial, header)
+            partial.chmod(mode)
             _sync(partial)
             partial.replace(shard)
         except (OSError, SafetensorError) as error:

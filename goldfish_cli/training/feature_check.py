@@ -1,7 +1,8 @@
 """Hold a feature store against its own hashes, and a sample of it against the encoder."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch import Tensor
 from goldfish_cli.data.feature_check import Damage, check_shard, shard_files
 from goldfish_cli.data.prepare.account import Account
 from goldfish_cli.errors import InputError
+from goldfish_cli.media.video import probe
 from goldfish_cli.model.preprocessing import preprocess_frames
 from goldfish_cli.model.prompts import spread
 from goldfish_cli.training.features import FeatureClip, FeatureJob
@@ -23,8 +25,7 @@ class FeatureFault:
 
     what: str
     """The shard or the clip."""
-    reason: str
-    """To count by: ``damaged``, ``missing-media``, ``not-stored``, ``unreadable``, ``differs``."""
+    reason: Literal["damaged", "not-stored", "differs"]
     detail: str
 
 
@@ -62,9 +63,10 @@ def verify_features(
         if reason is None:
             sound.append(clip)
             continue
-        account.drop(reason[0])
-        if reason[0] != "damaged":  # which was told above
-            yield FeatureFault(clip.sample.id, *reason)
+        account.drop(reason)
+        if reason == "not-stored":  # of damage was told above, and bad media are no fault of ours
+            detail = "its features are not in the store, or in a shard that cannot be read"
+            yield FeatureFault(clip.sample.id, "not-stored", detail)
     chosen = set(spread(min(sample, len(sound)), len(sound))) if sound and sample else set()
     yield from _encode_again(job, sound, chosen, account, watcher)
 
@@ -95,9 +97,8 @@ def _encode_again(
         config = encoder.config
         try:
             decoded = clip.reader.decode(clip.sample)
-        except InputError as error:
+        except InputError:  # it could be read when it was encoded, and its content is the same
             account.drop("unreadable")
-            yield FeatureFault(clip.sample.id, "unreadable", str(error))
             continue
         pixels = preprocess_frames(
             decoded.frames, config.image_size, config.image_mean, config.image_std
@@ -116,20 +117,23 @@ def _encode_again(
         watcher.note(f"{done} clips encoded again: at most {largest:.3%} apart.")
 
 
-def _reason(
-    job: FeatureJob, clip: FeatureClip, broken: dict[str, Damage]
-) -> tuple[str, str] | None:
-    if clip.sample.media is None:
-        return "missing-media", "there is no video or image of that name"
+def _reason(job: FeatureJob, clip: FeatureClip, broken: Container[str]) -> str | None:
+    """Say why a clip has no sound features, ``None`` if it has."""
+    sample = clip.sample
+    if sample.media is None:
+        return "missing-media"
     try:
-        key = clip.key
-    except InputError as error:
-        return "unreadable", str(error)
-    if key in broken:
-        return "damaged", broken[key].reason
-    if key not in job.store:
-        return "not-stored", "its features are not in the store, or in a shard that is damaged"
-    return None
+        if clip.key in broken:
+            return "damaged"
+        if clip.key in job.store:
+            return None
+        if sample.kind == "image":
+            clip.reader.decode(sample)
+        else:
+            probe(sample.media)
+    except InputError:
+        return "unreadable"
+    return "not-stored"
 
 
 def _key(clip: FeatureClip) -> str | None:

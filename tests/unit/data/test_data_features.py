@@ -126,6 +126,15 @@ def test_the_same_features_make_the_same_shard(tmp_path):
     assert (one.name, one.read_bytes()) == (two.name, two.read_bytes())
 
 
+def test_a_shard_has_the_permissions_of_other_files(tmp_path):
+    store = FeatureStore(tmp_path)
+    store.add("a", features(), RECORD)
+    store.flush()
+    (tmp_path / "other").touch()
+    (shard,) = shard_files(tmp_path)
+    assert shard.stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_slow_work_is_written_before_a_shard_is_full(tmp_path):
     store = FeatureStore(tmp_path, flush_s=0.0)
     store.add("a", features(), RECORD)

@@ -225,6 +225,16 @@ def test_a_shard_that_cannot_be_read_is_named_and_its_clips_are_not_stored(run_o
     assert store(run)[0].num_written == 6
 
 
+def test_media_that_cannot_be_read_are_no_fault_of_the_store(run_of, copy):
+    (copy / "videos" / "red-blue.mp4").write_bytes(b"no video")
+    (copy / "videos" / "blue-red.mp4").unlink()
+    run = run_of("instructions.json")
+    store(run)
+    account, faults = verify(run)
+    assert faults == []
+    assert account.dropped == {"missing-media": 1, "unreadable": 1}
+
+
 def test_features_of_something_else_under_the_same_name_are_found(run_of):
     run = run_of("instructions.json")
     job = FeatureJob(run, FeatureStore(run.folder))
