@@ -71,6 +71,6 @@ def _is_telling(sequence: "re.Match[str]") -> bool:
 
 def _is_improbable(char: str) -> bool:
     """Whether a character is more likely the accident of two: phonetic signs, the unassigned."""
-    if char.isascii():
+    if char.isascii() or ord(char) in _AS_BYTE:  # the latter come of reading wrongly twice
         return False
-    return "\u0180" <= char <= "\u036f" or unicodedata.category(char) in {"Cc", "Cn", "Co", "Cs"}
+    return "\u0180" <= char <= "\u036f" or unicodedata.category(char) in {"Cn", "Co"}
