@@ -92,8 +92,8 @@ def _summary(findings: Findings) -> Iterator[str]:
     if not errors and not warnings:
         yield "<p>Nothing is wrong.</p>"
         return
-    yield f'<p><span class="error">{errors:,} errors</span>, '
-    yield f'<span class="warning">{warnings:,} warnings</span>.</p>'
+    yield f'<p><span class="error">Errors: {errors:,}.</span> '
+    yield f'<span class="warning">Warnings: {warnings:,}.</span></p>'
 
 
 def _facts(statistics: Mapping[str, Any]) -> Iterator[tuple[str, object]]:

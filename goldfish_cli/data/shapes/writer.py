@@ -24,6 +24,8 @@ from goldfish_cli.data.shapes.language import caption, sample_questions
 from goldfish_cli.data.shapes.render import Painter, sample_look
 from goldfish_cli.data.shapes.world import Clip, sample_clip
 from goldfish_cli.errors import AnnotationError
+from goldfish_cli.media.cues import Cue
+from goldfish_cli.media.subtitle_writing import srt_text
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -127,7 +129,8 @@ def _make_clip(folder: Path, plan: ShapesPlan, index: int) -> tuple[dict[str, An
     reused = path.exists()
     if not reused:
         if clip.narration and not form.embedded_subtitles:
-            _write_bytes(path.with_suffix(".srt"), _srt(clip).encode())
+            said = [Cue(cue.start, cue.end, cue.text) for cue in clip.narration]
+            _write_bytes(path.with_suffix(".srt"), srt_text(said).encode())
         look = sample_look(rng, clip)
         painter = Painter(clip, look, form.width, form.height, rng)
         partial_path = path.with_suffix(".mp4.part")
@@ -176,19 +179,6 @@ def _questions(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
             "length": record["duration"],
             "family": item["family"],
         }
-
-
-def _srt(clip: Clip) -> str:
-    blocks = [
-        f"{number}\n{_timestamp(cue.start)} --> {_timestamp(cue.end)}\n{cue.text}\n"
-        for number, cue in enumerate(clip.narration, start=1)
-    ]
-    return "\n".join(blocks)
-
-
-def _timestamp(seconds: float) -> str:
-    whole, milliseconds = divmod(round(seconds * 1000), 1000)
-    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d},{milliseconds:03d}"
 
 
 def _make_shard(folder: Path, plan: ShapesPlan, shard: int) -> tuple[str, bool]:
