@@ -143,6 +143,8 @@ def test_ctrl_c_ends_a_chat_with_130(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # a shell's background job ignores the signal, and so would its child
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdin and process.stdout
         process.stdin.write("What?\n")
