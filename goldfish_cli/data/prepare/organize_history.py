@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from goldfish_cli.data.prepare.organize_journal import ORIGINALS, Entry, Journal, Places
-from goldfish_cli.data.prepare.transfer import copy_streams, is_copy, same_content
+from goldfish_cli.data.prepare.transfer import PART_PREFIX, copy_streams, is_copy, same_content
 from goldfish_cli.errors import VideoError
 
 
@@ -107,7 +107,7 @@ def settle(places: Places, journal: Journal) -> list[Entry]:
 
 
 def _makes_again(source: Path, target: Path) -> bool:
-    with TemporaryDirectory(dir=target.parent, prefix=".goldfish-") as folder:
+    with TemporaryDirectory(dir=target.parent, prefix=PART_PREFIX) as folder:
         again = Path(folder) / target.name
         try:
             copy_streams(source, again)

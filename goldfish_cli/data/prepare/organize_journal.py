@@ -91,7 +91,8 @@ class Journal:
     def __init__(self, places: Places) -> None:
         self.path = places.out / JOURNAL
         self._places = places
-        self._header = {**_FORMAT, "folder": os.path.relpath(places.folder, places.out)}
+        folder = os.path.relpath(places.folder.resolve(), places.out.resolve())
+        self._header = {**_FORMAT, "folder": folder}
 
     def read(self) -> list[Entry]:
         """Return all entries, in the order in which they were written; none without a journal.
@@ -124,6 +125,8 @@ class Journal:
         Raises:
             OSError: If they cannot be written.
         """
+        if not entries:
+            return
         length = self._length_of_whole_lines()
         lines = [] if length else [self._header]
         lines += [asdict(entry) for entry in entries]

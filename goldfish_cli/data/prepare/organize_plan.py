@@ -11,7 +11,7 @@ from goldfish_cli.data.prepare.folder import FoundFile, file_kind, walk_folder
 from goldfish_cli.data.prepare.media import preference, probe_many
 from goldfish_cli.data.prepare.organize_history import History, Placed
 from goldfish_cli.data.prepare.organize_journal import JOURNAL, ORIGINALS, Entry, Operation, Places
-from goldfish_cli.data.prepare.transfer import same_content
+from goldfish_cli.data.prepare.transfer import PART_PREFIX, same_content
 from goldfish_cli.errors import VideoError
 from goldfish_cli.media.remux import MP4_CONTAINERS, mp4_obstacle
 from goldfish_cli.media.video import VideoInfo
@@ -118,6 +118,8 @@ class Planner:
 
     def _is_result(self, path: PurePosixPath) -> bool:
         """Whether a file below the folder is something that this command has written."""
+        if path.name.startswith(PART_PREFIX):
+            return True
         if self._in_place:
             return str(path) in self._history.results or str(path) in OWN_FILES
         return (self._places.folder.resolve() / path).is_relative_to(self._places.out.resolve())
@@ -128,8 +130,8 @@ class Planner:
         for file in files:
             if file.kind == "partial" or (file.kind == "video" and not file.size):
                 self._leave(file, "partial", "a download that did not end")
-            elif file.kind == "link":
-                self._leave(file, "link", "a link that leads out of the folder, or nowhere")
+            elif file.kind == "link" or (self._places.folder / file.path).is_symlink():
+                self._leave(file, "link", "a symbolic link: not followed, not moved")
             elif file.kind == "subtitles":
                 self._sidecars.append(file)
             elif file.kind == "video":

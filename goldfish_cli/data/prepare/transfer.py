@@ -12,8 +12,8 @@ from typing import TypeVar
 from goldfish_cli.media.remux import copy_to_mp4
 
 _Result = TypeVar("_Result")
-_PREFIX = ".goldfish-"
-_SUFFIX = ".part"
+PART_PREFIX = ".goldfish-organize-"
+"""Of the names of files and folders that are only there while something is written."""
 
 
 def copy_file(source: Path, target: Path) -> None:
@@ -76,6 +76,8 @@ def same_content(first: Path, second: Path) -> bool:
 
 def is_copy(source: Path, target: Path) -> bool:
     """Tell whether ``copy_file`` or ``link_file`` made one file from the other, unchanged since."""
+    if source.is_symlink() or target.is_symlink():  # of which one may be all that the other is
+        return False
     before, after = source.stat(), target.stat()
     if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
         return True
@@ -84,16 +86,18 @@ def is_copy(source: Path, target: Path) -> bool:
 
 def remove_parts(folder: Path) -> None:
     """Remove what a run that was killed had begun to write into a folder."""
-    for part in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
-        part.unlink()
+    for part in folder.glob(f"{PART_PREFIX}*"):
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink()
 
 
 def _publish(target: Path, write: Callable[[Path], _Result]) -> _Result:
     """Write beside ``target``, and rename when all is on the disk."""
     _refuse(target)
-    part = target.with_name(
-        _PREFIX + hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16] + _SUFFIX
-    )
+    name = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]  # never too long a name
+    part = target.with_name(f"{PART_PREFIX}{name}.part")
     try:
         result = write(part)
         with part.open("rb+") as file:

@@ -257,9 +257,38 @@ def kill_after(num_done: int, folder: Path, repository: Path) -> None:
 def test_a_copy_half_written_is_cleared_away(downloads: Path, tmp_path: Path) -> None:
     out = tmp_path / "flat"
     out.mkdir()
-    (out / ".goldfish-0123.part").write_bytes(b"half")
-    organize(downloads, out, "copy")
+    (out / ".goldfish-organize-0123.part").write_bytes(b"half")
+    write_clip(out / ".goldfish-organize-x/c.mp4")
+    check_result(out, organize(downloads, out, "copy"))
     assert not list(out.glob(".goldfish-*"))
+
+
+def test_a_move_in_place_does_not_count_what_it_had_half_written(downloads: Path) -> None:
+    (downloads / ".goldfish-organize-0123.part").write_bytes(b"half")
+    check_result(downloads, organize(downloads))
+
+
+def test_links_stay_and_what_they_lead_to_is_never_lost(tmp_path: Path) -> None:
+    folder = tmp_path / "videos"
+    write_clip(folder / "2012/a.mp4")
+    (folder / "a.mp4").symlink_to("2012/a.mp4")
+    (folder / "2012/b.mp4").symlink_to("a.mp4")
+    before = contents(folder)
+    assert organize(folder).dropped == {"collision": 1, "link": 2}
+    out = tmp_path / "flat"
+    out.mkdir()
+    (out / "a.mp4").symlink_to(folder / "2012/a.mp4")
+    assert organize(folder, out).dropped == {"duplicate": 1, "link": 2, "not-a-video": 3}
+    assert (folder / "2012/a.mp4").stat().st_nlink == 1
+    assert {name: contents(folder)[name] for name in before} == before
+
+
+def test_a_folder_may_be_named_in_several_ways(downloads: Path, tmp_path: Path) -> None:
+    before = contents(downloads)
+    organize(downloads)
+    (tmp_path / "link").symlink_to(downloads)
+    take_back(tmp_path / "link")
+    assert contents(downloads) == before
 
 
 @pytest.mark.parametrize(
