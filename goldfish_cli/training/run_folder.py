@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from goldfish_cli.errors import InputError, UsageError
+from goldfish_cli.model.bases import MINNOW, MINNOW_FOLDER
 from goldfish_cli.model.checkpoint import save_checkpoint
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
 from goldfish_cli.training.trainer import checkpoints
@@ -126,7 +127,7 @@ def find_start(start: str | None, stage: int, out: Path) -> str:
         UsageError: If neither is there.
     """
     if start is not None:
-        return start
+        return str(MINNOW_FOLDER) if start == MINNOW else start
     if stage == 1:
         raise UsageError(
             "Stage 1 needs a base model to start from.", hint="Name its folder with --from BASE"

@@ -55,6 +55,12 @@ def test_all_stages_run_in_order_and_are_not_run_again(train, tmp_path):
     assert [list(line) for line in lines(again)] == [["stage", "checkpoint"]] * 3
 
 
+def test_the_bundled_model_can_be_named_to_start_from(train):
+    result = train("1", "--dry-run", "--json", files=["images.tar"], start="minnow")
+    assert result.exit_code == 0, result.stderr
+    assert lines(result)[0]["parameters"] > 1_000_000
+
+
 def test_a_pipe_gets_the_checkpoint_alone_and_the_log_goes_to_stderr(train, tmp_path):
     result = train("1", files=["images.tar"])
     assert result.stdout == f"{tmp_path / 'runs' / 'stage1_image_align'}\n"
