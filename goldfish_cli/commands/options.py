@@ -6,7 +6,7 @@ A value comes from the option, else the environment, else the config file, else 
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -58,6 +58,16 @@ Quiet = Annotated[
 Offline = Annotated[
     bool,
     typer.Option("--offline", help="Never use the network.", rich_help_panel=_COMMON),
+]
+Probe = Annotated[
+    Literal["none", "header", "decode"],
+    typer.Option(
+        help="none: the file is there. header: it opens and its first picture decodes. "
+        "decode: pictures from all parts of it do."
+    ),
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Videos read at a time. Default: one a core.")
 ]
 Seed = Annotated[
     int,

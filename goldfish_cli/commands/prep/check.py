@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,13 +33,7 @@ def check(
         Path | None,
         typer.Option(metavar="DIR", help="Folder of the media. Default: they are not looked for."),
     ] = None,
-    probe: Annotated[
-        Literal["none", "header", "decode"],
-        typer.Option(
-            help="none: the file is there. header: it opens and its first picture decodes. "
-            "decode: pictures from all parts of it do."
-        ),
-    ] = "header",
+    probe: options.Probe = "header",
     report: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="Draw the distributions there.")
     ] = None,
@@ -60,9 +54,7 @@ def check(
     tokens: Annotated[
         bool, typer.Option("--tokens/--no-tokens", help="Count tokens as the model does.")
     ] = True,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Videos read at a time. Default: one a core.")
-    ] = None,
+    workers: options.Workers = None,
     profile: options.ProfileName = None,
     model: options.ModelName = None,
     as_json: options.Json = False,

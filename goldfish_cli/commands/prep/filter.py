@@ -3,7 +3,7 @@
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,22 +21,14 @@ def filter_(
         Path, typer.Option("--videos", metavar="DIR", help="Where the videos are, at any depth.")
     ],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A .json or .jsonl file.")],
-    probe: Annotated[
-        Literal["none", "header", "decode"],
-        typer.Option(
-            help="none: the file is there. header: it opens and its first picture decodes. "
-            "decode: pictures from all parts of it do."
-        ),
-    ] = "header",
+    probe: options.Probe = "header",
     images: Annotated[
         bool, typer.Option("--images", help="Where there is no video, an image will do.")
     ] = False,
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Follow links to files outside DIR.")
     ] = False,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Videos read at a time. Default: one a core.")
-    ] = None,
+    workers: options.Workers = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

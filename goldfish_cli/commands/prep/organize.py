@@ -34,9 +34,7 @@ def organize(
         bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")
     ] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Put everything back where it was.")] = False,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Videos read at a time. Default: one a core.")
-    ] = None,
+    workers: options.Workers = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

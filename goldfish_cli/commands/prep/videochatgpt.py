@@ -27,9 +27,7 @@ def videochatgpt(
             "rows without a readable video.",
         ),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Videos read at a time. Default: one a core.")
-    ] = None,
+    workers: options.Workers = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
