@@ -197,7 +197,8 @@ def _name(value: Any, key: str) -> str:
 
 def _name_in_parts(item: Mapping[str, Any], keys: Keys) -> str:
     """Find the file that OpenAI's content names beside its text."""
-    for turn in item[keys.dialogue] if keys.dialogue else ():
+    turns = item[keys.dialogue] if keys.dialogue else ()
+    for turn in turns if isinstance(turns, list) else ():
         content = turn.get("content") if isinstance(turn, Mapping) else None
         for part in content if isinstance(content, list) else ():
             for key in ("video", "image") if isinstance(part, Mapping) else ():

@@ -31,7 +31,7 @@ def scan_json(path: Path, encoding: str) -> Iterator[Any]:
         AnnotationError: If it is none of these, is cut, or one value is above ``MAX_LINE``.
     """
     start = _first_line(path, encoding)
-    if path.suffix.lower() in LINE_SUFFIXES or _is_item(start):
+    if path.suffix.lower() in LINE_SUFFIXES or _is_item(start, path):
         yield from _scan_lines(path, encoding)
     elif start.lstrip("\ufeff \t\r\n").startswith("["):
         yield from _scan_values(path, encoding, "item")
@@ -49,10 +49,15 @@ def _first_line(path: Path, encoding: str) -> str:
     return ""
 
 
-def _is_item(line: str) -> bool:
+def _is_item(line: str, path: Path) -> bool:
     """Tell whether a first line is an item by itself, so that other lines will be too."""
     try:
         value = json.loads(line)
+    except RecursionError as error:
+        raise AnnotationError(
+            f"{path.name} is not readable JSON: it is nested too deep.",
+            hint="Annotations are lists of objects.",
+        ) from error
     except ValueError:
         return False
     return (
@@ -68,7 +73,7 @@ def _scan_lines(path: Path, encoding: str) -> Iterator[Any]:
             continue
         try:
             yield _loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
             raise AnnotationError(
                 f"Line {number} of {path.name} is not readable JSON: {reason}.",
@@ -102,7 +107,7 @@ def _scan_values(path: Path, encoding: str, prefix: str | None) -> Iterator[Any]
                 for value in ijson.items(source, prefix, use_float=True):
                     source.held = 0
                     yield value
-        except (ijson.JSONError, UnicodeError) as error:
+        except (ijson.JSONError, ValueError, RecursionError) as error:
             raise _unreadable(path, encoding, error) from error
 
 
@@ -118,7 +123,7 @@ def _has_annotations(path: Path, encoding: str) -> bool:
                     raise AnnotationError(
                         f"{path.name} holds no list of annotations.", hint=_NO_LIST
                     )
-        except (ijson.JSONError, UnicodeError) as error:
+        except (ijson.JSONError, ValueError, RecursionError) as error:
             raise _unreadable(path, encoding, error) from error
     return False
 
@@ -130,7 +135,7 @@ def _unreadable(path: Path, encoding: str, error: Exception) -> AnnotationError:
             json.loads(path.read_text(encoding=encoding))
         except json.JSONDecodeError as exact:
             where = f": {exact.msg} in line {exact.lineno}"
-        except UnicodeError as exact:
+        except (ValueError, RecursionError) as exact:  # no Unicode, nested too deep, a huge number
             where = f": {exact}"
     return AnnotationError(
         f"{path.name} is not readable JSON{where}.", hint="The file may be cut, or not be JSON."

@@ -74,7 +74,9 @@ def check(
     from goldfish_cli.data.prepare.check import Checker, CheckSettings
     from goldfish_cli.data.prepare.check_report import write_report
     from goldfish_cli.data.prepare.findings import Findings
+    from goldfish_cli.data.prepare.output import refuse_replacing
 
+    refuse_replacing(files, [path for path in (report, out) if path is not None])
     began = time.monotonic()
     names = ", ".join(path.name for path in files)
     files = [part for path in files for part in _parts(path)]

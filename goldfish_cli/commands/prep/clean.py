@@ -67,7 +67,7 @@ def clean(
                 advance(1)
     made_from = provenance("clean", [annotations], chosen)
     with (
-        PreparedFile(out, account, provenance=made_from) as output,
+        PreparedFile(out, account, provenance=made_from, inputs=[annotations]) as output,
         progress("Cleaning", num_rows, unit="rows", quiet=silent) as advance,
     ):
         for _ in cleaner.clean(output, account):

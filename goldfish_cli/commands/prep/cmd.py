@@ -81,7 +81,7 @@ def cmd(
     join = ClipJoin(tables, videos=_index(videos), rules=rules, only=only)
     account = Account("cmd")
     with (
-        PreparedFile(out, account, provenance=made_from) as output,
+        PreparedFile(out, account, provenance=made_from, inputs=tables.paths()) as output,
         progress("Joining", count_lines(clips), unit="clips", quiet=quiet or as_json) as advance,
     ):
         for _ in join.run(output, account):

@@ -53,7 +53,7 @@ def filter_(
         annotations, index, probe, workers or os.cpu_count() or 1, quiet=silent
     )
     with (
-        PreparedFile(out, account, provenance=made_from) as output,
+        PreparedFile(out, account, provenance=made_from, inputs=[annotations]) as output,
         progress("Filtering", unit="rows", quiet=silent) as advance,
     ):
         for outcome in filter_rows(annotations, index, unreadable, output, account):

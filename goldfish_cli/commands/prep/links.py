@@ -74,7 +74,7 @@ def links(
     account = Account(KIND)
     with (
         LinkCache(path.with_name(f"{path.stem}.cache"), max_age_s=max_age * _DAY_S) as cache,
-        PreparedFile(path, account, provenance=made_from) as output,
+        PreparedFile(path, account, provenance=made_from, inputs=[file]) as output,
         progress("Links", unit="links", quiet=quiet or as_json) as advance,
     ):
         for row, finding in check_links(file, cache, limits, column=column):

@@ -51,7 +51,7 @@ def videochatgpt(
         known = _look_into(annotations, videos, workers or os.cpu_count() or 1, quiet=silent)
     account = Account("videochatgpt")
     with (
-        PreparedFile(out, account, provenance=made_from) as output,
+        PreparedFile(out, account, provenance=made_from, inputs=[annotations]) as output,
         progress("Converting", estimate_items(annotations), unit="rows", quiet=silent) as advance,
     ):
         for _ in convert_rows(annotations, output, account, videos=known):

@@ -50,16 +50,24 @@ class PreparedFile:
         path: ``.json`` for a list with one item a line, ``.jsonl`` for one item a line.
         account: Counts what is written and dropped; reading is for the caller to count.
         provenance: What the data is made from, as ``provenance`` tells; counts are added.
+        inputs: The files that are read, which none of the three may replace.
 
     Raises:
-        UsageError: If ``path`` has another ending.
+        UsageError: If ``path`` has another ending, or is an input or a folder.
         InputError: If its folder cannot be written.
 
     Example:
         with PreparedFile(path, account, provenance=made_from) as output: output.write(item)
     """
 
-    def __init__(self, path: Path, account: Account, *, provenance: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        account: Account,
+        *,
+        provenance: Mapping[str, Any],
+        inputs: Sequence[Path] = (),
+    ) -> None:
         if path.suffix not in SUFFIXES:
             raise UsageError(
                 f"{path.name} is neither .json nor .jsonl.", hint="Such as: --out train.json"
@@ -67,6 +75,7 @@ class PreparedFile:
         self.path = path
         self.dropped_path = path.with_name(f"{path.stem}.dropped.jsonl")
         self.provenance_path = path.with_name(f"{path.stem}.provenance.json")
+        refuse_replacing(inputs, (path, self.dropped_path, self.provenance_path))
         self._account = account
         self._provenance = provenance
         self._is_list = path.suffix == ".json"
@@ -141,6 +150,22 @@ class PreparedFile:
             self.dropped_path.unlink(missing_ok=True)  # of an earlier run
         _part(self.provenance_path).replace(self.provenance_path)
         _part(self.path).replace(self.path)
+
+
+def refuse_replacing(inputs: Sequence[Path], outputs: Sequence[Path]) -> None:
+    """Stop before a file that is read, or a folder, would be replaced by what is written.
+
+    Raises:
+        UsageError: If one of ``outputs`` is one of ``inputs``, or a folder.
+    """
+    read = {path.resolve() for path in inputs}
+    for path in outputs:
+        if path.resolve() in read:
+            raise UsageError(
+                f"{path} is what is read; writing would replace it.", hint="Name another output."
+            )
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder.", hint="Name a file to write.")
 
 
 def refuse_empty(account: Account) -> None:

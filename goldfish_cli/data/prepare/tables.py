@@ -77,7 +77,10 @@ def find_delimiter(path: Path, encoding: str) -> str:
 
 def _common_width(lines: list[str], delimiter: str) -> int:
     """The number of columns that nine rows in ten have; 0: there is none."""
-    widths = Counter(len(row) for row in csv.reader(lines, delimiter=delimiter) if row)
+    try:
+        widths = Counter(len(row) for row in csv.reader(lines, delimiter=delimiter) if row)
+    except csv.Error:  # a cell without end: this one cuts nothing
+        return 0
     if not widths:
         return 0
     width, count = widths.most_common(1)[0]

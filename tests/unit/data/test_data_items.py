@@ -311,3 +311,21 @@ def test_the_real_files_are_read(shared_folder: Path) -> None:
         rows = list(scan_items(path))
         assert rows, path.name
         assert not [row for row in rows if isinstance(row, BadItem)], path.name
+
+
+@pytest.mark.parametrize("key", ["messages", "conversations", "videos"])
+@pytest.mark.parametrize("value", [5, "text", {"a": 1}, [5], [[]], None, True])
+def test_a_value_of_the_wrong_type_costs_its_row_alone(key: str, value: object) -> None:
+    found = read_item(1, {"id": "a", key: value})
+    assert isinstance(found, BadItem)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a": ' * 5000, '[{"id": ' + "9" * 5000 + "}]"])
+@pytest.mark.parametrize("suffix", [".json", ".jsonl"])
+def test_json_too_deep_or_too_long_a_number_is_refused_by_name(
+    text: str, suffix: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"odd{suffix}"
+    path.write_text(text)
+    with pytest.raises(AnnotationError, match="odd"):
+        list(scan_items(path))

@@ -145,3 +145,15 @@ def test_nothing_is_no_dataset() -> None:
     account.drop("link", 2)
     with pytest.raises(AnnotationError, match="None of 2 rows is left: link 2"):
         refuse_empty(account)
+
+
+def test_nothing_that_is_read_and_no_folder_is_written_over(tmp_path: Path) -> None:
+    read = tmp_path / "k.dropped.jsonl"
+    read.write_text("{}\n")
+    (tmp_path / "folder.json").mkdir()
+    for out in (tmp_path / "k.json", tmp_path / "x" / ".." / "k.dropped.jsonl"):
+        with pytest.raises(UsageError, match="what is read"):
+            PreparedFile(out, Account("test"), provenance={}, inputs=[read])
+    with pytest.raises(UsageError, match="is a folder"):
+        PreparedFile(tmp_path / "folder.json", Account("test"), provenance={})
+    assert read.read_text() == "{}\n"
