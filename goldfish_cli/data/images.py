@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from webdataset.tariterators import base_plus_ext
 
 from goldfish_cli.errors import AnnotationError
-from goldfish_cli.media.file_names import IMAGE_EXTENSIONS as IMAGE_EXTENSIONS
+from goldfish_cli.media.file_names import IMAGE_EXTENSIONS
 
 
 @dataclass(frozen=True, slots=True)

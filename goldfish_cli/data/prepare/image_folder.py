@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from goldfish_cli.data.images import IMAGE_EXTENSIONS
 from goldfish_cli.data.prepare.image_pair import ImagePair
 from goldfish_cli.data.prepare.url_rows import CAPTION_NAMES
+from goldfish_cli.media.file_names import IMAGE_EXTENSIONS
 
 _TEXTS = (".json", ".txt")
 _MAX_TEXT = 2**20  # bytes; a caption is a few hundred

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from goldfish_cli.data.images import IMAGE_EXTENSIONS
 from goldfish_cli.data.prepare.image_folder import find_pairs, read_pairs
 from goldfish_cli.data.prepare.image_pair import ImagePair
 from goldfish_cli.data.prepare.image_tars import TAR_SUFFIXES, check_tar, read_tar
 from goldfish_cli.data.prepare.parquet import PARQUET_SUFFIXES, count_parquet_rows
 from goldfish_cli.data.prepare.url_rows import TABLE_SUFFIXES, scan_url_rows
 from goldfish_cli.errors import AnnotationError
+from goldfish_cli.media.file_names import IMAGE_EXTENSIONS
 
 SourceKind = Literal["folder", "tars", "tables"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from webdataset.tariterators import base_plus_ext, group_by_keys, tar_file_iterator
 
-from goldfish_cli.data.images import IMAGE_EXTENSIONS
 from goldfish_cli.data.prepare.image_folder import read_caption
 from goldfish_cli.data.prepare.image_pair import ImagePair
 from goldfish_cli.errors import AnnotationError
+from goldfish_cli.media.file_names import IMAGE_EXTENSIONS
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 _MAX_MEMBER = 64 * 2**20  # bytes; the library reads members whole

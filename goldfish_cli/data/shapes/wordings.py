@@ -141,7 +141,7 @@ TRAINING = {
         "Toward which edge does the {object} {movement}?",
         "Is the {object} {moving} left, right, up or down?",
         "What direction is taken by the {object}?",
-        "State the direction in which the {object} {movement}s.",
+        "State the direction in which the {object} moves.",
         "Towards what side is the {object} {moving}?",
     ),
     "who": (

@@ -97,11 +97,10 @@ def pretrain_language_model(
     learning_rate: float = 2.5e-3,
     batch_size: int = 8,
     questions: int = 5,
-    board: Board | None = None,
     report: Callable[[dict[str, float]], None],
-) -> Board:
-    """Train ``language_model`` in place; return the storyboards' map."""
-    board = board or Board(language_model.config.hidden_size)
+) -> None:
+    """Train ``language_model`` in place; the storyboards' map is thrown away."""
+    board = Board(language_model.config.hidden_size)
     joint = nn.ModuleDict({"language_model": language_model, "board": board})
     if shutil.which("c++"):  # a fifth faster, where the compiler that it needs is there
         for layer in language_model.model.layers:
@@ -142,7 +141,6 @@ def pretrain_language_model(
             )
             losses.clear()
             right.clear()
-    return board
 
 
 @torch.no_grad()

@@ -13,7 +13,8 @@ import torch
 import whisper
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from whisper.model import ModelDimensions, Whisper
+from subtitle_parts import SIZES, save_whisper
+from whisper.model import Whisper
 
 from goldfish_cli.errors import ModelError, SubtitleError
 from goldfish_cli.media import whisper_weights
@@ -28,19 +29,6 @@ from goldfish_cli.media.speech_filter import (
 
 AUDIO = Path(__file__).parents[4] / "shared" / "data" / "audio"
 BELIEVE_ALL = SpeechThresholds(min_logprob=-math.inf, max_compression_ratio=math.inf)
-SIZES = ModelDimensions(
-    n_mels=80,
-    n_audio_ctx=1500,
-    n_audio_state=16,
-    n_audio_head=2,
-    n_audio_layer=1,
-    n_vocab=51865,
-    n_text_ctx=8,
-    n_text_state=16,
-    n_text_head=2,
-    n_text_layer=1,
-)
-
 MakeSound = Callable[..., Path]
 
 
@@ -52,13 +40,7 @@ def one_thread() -> None:
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint file as openai-whisper publishes them, with seeded weights."""
-    torch.manual_seed(0)
-    model = Whisper(SIZES)
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.05)
-    path = tmp_path_factory.mktemp("whisper") / "seeded.pt"
-    torch.save({"dims": asdict(SIZES), "model_state_dict": model.state_dict()}, path)
-    return path
+    return save_whisper(tmp_path_factory.mktemp("whisper") / "seeded.pt")
 
 
 @pytest.fixture
