@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from goldfish_cli.data.shapes.wordings import HELD_OUT, OTHER_WORDS, SYNONYMS, TRAINING
+from goldfish_cli.data.shapes.training_wordings import TRAINING
+from goldfish_cli.data.shapes.wordings import HELD_OUT, OTHER_WORDS, PAST, SYNONYMS
 from goldfish_cli.data.shapes.world import ACTIONS, COLOURS, SHAPES, Clip, Event
 
 NUMBERS = ("zero", "one", "two", "three", "four", "five")
@@ -115,11 +116,13 @@ def _order_facts(clip: Clip) -> Iterator[Fact]:
         return
     yield Fact("first", "first", {}, event_sentence(clip.events[0]))
     yield Fact("last", "last", {}, event_sentence(clip.events[-1]))
+    shapes = [event.shape for event in clip.events]
     for one, two in zip(clip.events, clip.events[1:], strict=False):
-        after = {"event": f"{one.name} {one.action}"}
-        yield Fact("order", "after", after, event_sentence(two))
-        before = {"event": f"{two.name} {two.action}"}
-        yield Fact("order", "before", before, event_sentence(one))
+        for form, told, wanted in (("after", one, two), ("before", two, one)):
+            names = [told.name] + [told.shape] * (shapes.count(told.shape) == 1)
+            for name in names:
+                event = {"event": f"{name} {told.action}"}
+                yield Fact("order", form, event, event_sentence(wanted))
 
 
 def _narration_facts(clip: Clip) -> Iterator[Fact]:
@@ -136,6 +139,8 @@ def _unanswerable_facts(clip: Clip, rng: np.random.Generator) -> Iterator[Fact]:
             yield Fact("unanswerable", "colour", {"object": shape}, missing)
             yield Fact("unanswerable", "action", {"object": shape}, missing)
             yield Fact("unanswerable", "direction", {"object": shape}, missing)
+            moment = {"event": f"{shape} {rng.choice(ACTIONS)}"}
+            yield Fact("unanswerable", str(rng.choice(("after", "before"))), moment, missing)
     for colour in COLOURS:
         if all(event.colour != colour for event in clip.events):
             missing = f"There is no {colour} shape."
@@ -216,8 +221,7 @@ def word(fact: Fact, rng: np.random.Generator, *, held_out: bool = False) -> str
     slots = dict(fact.slots)
     if not held_out and rng.random() < 0.3:
         slots = {name: _said_otherwise(value, rng) for name, value in slots.items()}
-    if "action" in slots:
-        slots["doing"] = _doing(slots["action"])
+    slots |= _inflected(slots)
     if slots.get("key") == "name" and "the {key}" in text:
         owner = "her" if held_out or rng.random() < 0.7 else "the"
         text = text.replace("the {key}", owner + " {key}")
@@ -233,6 +237,29 @@ def _said_otherwise(text: str, rng: np.random.Generator) -> str:
     return text
 
 
+def _inflected(slots: dict[str, str]) -> dict[str, str]:
+    """The other forms that a template may want of what the fact gives."""
+    forms = {}
+    if "object" in slots:
+        name = slots["object"]
+        forms["objects"] = name + ("es" if name.endswith("s") else "s")
+    if "action" in slots:
+        forms["doing"], forms["acted"] = _doing(slots["action"]), _acted(slots["action"])
+    if "event" in slots:
+        words = slots["event"].split(" ")
+        ends = 1 + next(place for place, one in enumerate(words) if one in SHAPES)
+        name, action = " ".join(words[:ends]), " ".join(words[ends:])
+        forms["event_doing"] = f"{name} {_doing(action)}"
+        forms["event_past"] = f"{name} {_acted(action)}"
+    return forms
+
+
+def _acted(action: str) -> str:
+    """``moves left`` becomes ``moved left``."""
+    verb, _, rest = action.partition(" ")
+    return f"{PAST[verb]} {rest}".strip()
+
+
 def _doing(action: str) -> str:
     """``moves left`` becomes ``moving left``."""
     verb, _, rest = action.partition(" ")
@@ -242,7 +269,11 @@ def _doing(action: str) -> str:
 
 
 def _typed_carelessly(text: str, rng: np.random.Generator) -> str:
-    """Now and then an opening phrase, lower case or a missing question mark."""
+    """Now and then a contraction, an opening phrase, lower case or a missing question mark."""
+    if rng.random() < 0.15:
+        first, *rest = text.split(" ", 2)
+        if first in ("What", "Who", "Where", "How") and rest[0] == "is":
+            text = " ".join([f"{first}'s", *rest[1:]])
     if rng.random() < 0.15:
         opening = SYNONYMS["opening"][int(rng.integers(len(SYNONYMS["opening"])))]
         text = f"{opening} {text[0].lower()}{text[1:]}"

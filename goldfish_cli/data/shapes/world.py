@@ -121,6 +121,8 @@ def sample_clip(rng: np.random.Generator, *, narration: float = 0.25) -> Clip:
         colour, shape = COLOURS[int(name) // len(SHAPES)], SHAPES[int(name) % len(SHAPES)]
         others = events if relation == "while" else []
         events.append(_sample_event(rng, colour, shape, start, end, aspect, others))
+    if relation == "while":  # so that one caption is right: who starts first, else from the left
+        events.sort(key=lambda event: (event.start, event.first.x))
     said = _sample_narration(rng, duration) if rng.random() < narration else ()
     return Clip(tuple(events), relation, duration, aspect, said)
 

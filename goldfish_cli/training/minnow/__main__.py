@@ -23,6 +23,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path(".minnow"), help="where it all goes")
     parser.add_argument("--steps", choices=list(STEPS), nargs="+", help="only these")
+    parser.add_argument(
+        "--seconds", type=float, help="with --steps encoder or language-model: at most so long"
+    )
     parser.add_argument("--out", type=Path, default=MINNOW_FOLDER, help="where minnow goes")
     chosen = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -30,11 +33,9 @@ def main() -> None:
     chosen.work.mkdir(parents=True, exist_ok=True)
     if chosen.steps:
         if hasattr(os, "nice"):
-            os.nice(
-                5
-            )  # the encoder gives way to the language model: data have to be drawn after it
+            os.nice(5)  # the encoder gives way to the language model: data are drawn after it
         for step in chosen.steps:
-            _run(step, chosen.work)
+            _run(step, chosen.work, seconds=chosen.seconds)
         return
     began = time.monotonic()
     _run("tokenizer", chosen.work)
@@ -52,14 +53,15 @@ def main() -> None:
     log.info("minnow is in %s after %.0f minutes", chosen.out, (time.monotonic() - began) / 60)
 
 
-def _run(step: str, work: Path) -> None:
-    """Do a step unless its result is there."""
+def _run(step: str, work: Path, seconds: float | None = None) -> None:
+    """Do a step unless its result is there; pre-training for ``seconds`` at most."""
     make, result = STEPS[step]
     if (work / result).exists():
         log.info("%s is there already", step)
         return
     began = time.monotonic()
-    make(work)
+    options = {} if seconds is None else {"seconds": seconds}
+    make(work, **options)
     log.info("%s took %.0f s", step, time.monotonic() - began)
 
 

@@ -6,7 +6,6 @@ place and size by a linear map, which is all that a projector can read.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -28,7 +27,8 @@ from goldfish_cli.training.minnow.contents import (
     split_objects,
     visible,
 )
-from goldfish_cli.training.minnow.optimizer import Optimizer
+from goldfish_cli.training.minnow.optimizer import Optimizer, Span
+from goldfish_cli.training.minnow.storyboards import worker_number
 
 FRAMES_PER_CLIP = 4
 CELLS = 4
@@ -49,6 +49,11 @@ class Frames:
     numbers: Tensor
     cells: Tensor
 
+    def to(self, device: torch.device) -> Frames:
+        """The same batch on ``device``."""
+        parts = (self.pixels, self.kinds, self.numbers, self.cells)
+        return Frames(*(part.to(device, non_blocking=True) for part in parts))
+
 
 class FrameStream(IterableDataset[Frames]):
     """Endless batches of frames, a few moments of each clip."""
@@ -58,7 +63,7 @@ class FrameStream(IterableDataset[Frames]):
 
     def __iter__(self) -> Iterator[Frames]:
         """Draw batch after batch."""
-        rng = np.random.default_rng([self.seed, 1])
+        rng = np.random.default_rng([self.seed, 1, worker_number()])
         while True:
             rows = [
                 row for _ in range(self.batch_size // FRAMES_PER_CLIP) for row in self._clip(rng)
@@ -124,7 +129,7 @@ class Heads(nn.Module):
 
 def _patch_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy under each patch; nine in ten show nothing and weigh little."""
-    weights = torch.ones(logits.shape[-1])
+    weights = torch.ones(logits.shape[-1], device=logits.device)
     weights[0] = 0.1
     return F.cross_entropy(
         logits.flatten(0, 1).float(), labels.flatten(), weights, ignore_index=IGNORED
@@ -156,7 +161,7 @@ def _accuracy(kind_logits: Tensor, numbers: Tensor, frames: Frames) -> dict[str,
         (guess[..., part].argmax(-1) == truth[..., part].argmax(-1)).all(1)
         for part in (colours, shapes)
     ]
-    error = (guess - truth)[..., TRAITS:].abs().mean((0, 1)) / torch.tensor([2.0, 2.0, 4.0])
+    error = (guess - truth)[..., TRAITS:].abs().mean((0, 1)).cpu() / torch.tensor([2.0, 2.0, 4.0])
     return {
         "patches": patches,
         "frames": (same[0] & same[1]).float().mean().item(),
@@ -169,31 +174,35 @@ def pretrain_encoder(
     encoder: nn.Module,
     *,
     seed: int,
-    steps: int,
+    span: Span,
     size: int,
     patch: int,
     width: int,
     mean: Tensor,
     std: Tensor,
-    learning_rate: float = 2e-3,
+    device: torch.device,
+    workers: int = 1,
+    learning_rate: float,
     batch_size: int = 32,
     report: Callable[[dict[str, float]], None],
 ) -> None:
-    """Train ``encoder`` (pixels to tokens) in place."""
+    """Train ``encoder`` (pixels to tokens) in place, on ``device``."""
     heads = Heads(width, (size // patch) ** 2)
-    joint = nn.ModuleDict({"encoder": encoder, "heads": heads})
+    joint = nn.ModuleDict({"encoder": encoder, "heads": heads}).to(device)
+    mean, std = mean.to(device), std.to(device)
     optimizer = Optimizer(joint.named_parameters(), learning_rate=learning_rate)
     stream = FrameStream(seed, size=size, patch=patch, batch_size=batch_size)
-    loader = iter(DataLoader(stream, batch_size=None, num_workers=1, prefetch_factor=8))
-    began = time.monotonic()
+    loader = iter(DataLoader(stream, batch_size=None, num_workers=workers, prefetch_factor=4))
     recent: list[dict[str, float]] = []
-    for step in range(1, steps + 1):
-        frames = next(loader)
-        with torch.autocast("cpu", torch.bfloat16):
+    step, share = 0, 0.0
+    while share < 1.0:
+        step, share = step + 1, span.share(step + 1)
+        frames = next(loader).to(device)
+        with torch.autocast(device.type, torch.bfloat16):
             loss, right = heads.loss(encoder((frames.pixels / 255 - mean) / std), frames)
-        optimizer.step(loss, step / steps)
+        optimizer.step(loss, share)
         recent.append({"loss": loss.item(), **right})
-        if step % 50 == 0:
+        if step % 50 == 0 or share == 1.0:
             means = {key: float(np.nanmean([r[key] for r in recent])) for key in recent[0]}
-            report({"step": step, "seconds": time.monotonic() - began, **means})
+            report({"step": step, "seconds": span.elapsed(), **means})
             recent.clear()

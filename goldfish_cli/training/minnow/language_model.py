@@ -9,7 +9,6 @@ met everything; and no two storyboards are the same.
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -21,11 +20,13 @@ from torch.utils.data import DataLoader
 
 from goldfish_cli.data.shapes.world import ACTIONS
 from goldfish_cli.training.minnow.contents import FRAME_NUMBERS, IGNORED
-from goldfish_cli.training.minnow.optimizer import Optimizer
+from goldfish_cli.training.minnow.optimizer import Optimizer, Span
 from goldfish_cli.training.minnow.storyboards import Storyboards, StoryboardStream
 
 CHANGE_SCALE = 4.0
 """From frame to frame places change by a twentieth of their range."""
+LOOK_EVERY, REPORT_EVERY = 5, 50
+"""Steps between two looks at the answers, and between two reports of them."""
 
 
 class Board(nn.Module):
@@ -79,7 +80,7 @@ def storyboard_logits(
         output_hidden_states=True,
     ).hidden_states
     low, half_way = states[2][is_image], states[len(states) // 2][is_image]
-    follows = torch.cat([torch.arange(count) > 0 for count in is_image.sum(1).tolist()])
+    follows = is_image.cumsum(1)[is_image] > 1
     change_loss = board.change_loss(low, batch.numbers, follows)
     action_loss = change_loss + board.action_loss(half_way, batch.actions)
     targets = batch.labels[:, 1:]
@@ -92,17 +93,19 @@ def pretrain_language_model(
     tokenizer: Any,
     *,
     seed: int,
-    steps: int,
+    span: Span,
     num_frames: int,
-    learning_rate: float = 2.5e-3,
+    device: torch.device,
+    workers: int = 1,
+    learning_rate: float,
     batch_size: int = 8,
-    questions: int = 5,
+    questions: int = 7,
     report: Callable[[dict[str, float]], None],
 ) -> None:
-    """Train ``language_model`` in place; the storyboards' map is thrown away."""
+    """Train ``language_model`` in place, on ``device``; the storyboards' map is thrown away."""
     board = Board(language_model.config.hidden_size)
-    joint = nn.ModuleDict({"language_model": language_model, "board": board})
-    if shutil.which("c++"):  # a fifth faster, where the compiler that it needs is there
+    joint = nn.ModuleDict({"language_model": language_model, "board": board}).to(device)
+    if device.type == "cpu" and shutil.which("c++"):  # a fifth faster, with the compiler it needs
         for layer in language_model.model.layers:
             layer.compile(dynamic=True)
     optimizer = Optimizer(joint.named_parameters(), learning_rate=learning_rate)
@@ -113,26 +116,28 @@ def pretrain_language_model(
         batch_size=batch_size,
         questions=questions,
     )
-    loader = iter(DataLoader(stream, batch_size=None, num_workers=1, prefetch_factor=8))
-    began = time.monotonic()
+    loader = iter(DataLoader(stream, batch_size=None, num_workers=workers, prefetch_factor=8))
     losses: list[tuple[float, float]] = []
     right: dict[str, list[bool]] = {}
-    for step in range(1, steps + 1):
-        batch = next(loader)
-        with torch.autocast("cpu", torch.bfloat16):
+    step, share = 0, 0.0
+    while share < 1.0:
+        step, share = step + 1, span.share(step + 1)
+        batch = next(loader).to(device)
+        with torch.autocast(device.type, torch.bfloat16):
             logits, targets, action_loss = storyboard_logits(
                 language_model, board, batch, stream.image_token_id
             )
         loss = F.cross_entropy(logits.float(), targets)
-        optimizer.step(loss + action_loss, step / steps)
-        losses.append((loss.item(), action_loss.item()))
-        for family, answers in answers_right(logits, batch).items():
-            right.setdefault(family, []).extend(answers)
-        if step % 50 == 0:
+        optimizer.step(loss + action_loss, share)
+        if step % LOOK_EVERY == 0 or share == 1.0:
+            losses.append((loss.item(), action_loss.item()))
+            for family, answers in answers_right(logits, batch).items():
+                right.setdefault(family, []).extend(answers)
+        if step % REPORT_EVERY == 0 or share == 1.0:
             report(
                 {
                     "step": step,
-                    "seconds": time.monotonic() - began,
+                    "seconds": span.elapsed(),
                     "loss": float(np.mean([one for one, _ in losses])),
                     "action_loss": float(np.mean([one for _, one in losses])),
                     "answers_right": float(np.mean([one for row in right.values() for one in row])),

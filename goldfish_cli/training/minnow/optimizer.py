@@ -3,10 +3,33 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """How long a pre-training lasts: so many steps, or less where the machine is lent for less."""
+
+    steps: int
+    seconds: float | None = None
+    """No longer than this; the learning rate has fallen to its end by then. ``None``: no limit."""
+    began: float = field(default_factory=time.monotonic)
+
+    def share(self, step: int) -> float:
+        """How much of it has gone by when ``step`` begins, from 0 to 1."""
+        gone = step / self.steps
+        if self.seconds is not None:
+            gone = max(gone, (time.monotonic() - self.began) / self.seconds)
+        return min(1.0, gone)
+
+    def elapsed(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self.began
 
 
 class Optimizer:

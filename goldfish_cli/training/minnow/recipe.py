@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -21,23 +23,49 @@ from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
 from goldfish_cli.model.vision_encoder import VisionEncoder
 from goldfish_cli.training.minnow.encoder import pretrain_encoder
 from goldfish_cli.training.minnow.language_model import pretrain_language_model
+from goldfish_cli.training.minnow.optimizer import Span
 from goldfish_cli.training.minnow.tokenizer import train_tokenizer
 
 IMAGE_SIZE, PATCH_SIZE = 128, 16
 POOLING_SIZE = (IMAGE_SIZE // PATCH_SIZE) ** 2
 """All patches become one token, so that motion is a comparison of neighbours in the prompt."""
 NUM_FRAMES = 32
-VISION_WIDTH, VISION_LAYERS = 128, 4
-TEXT_WIDTH, TEXT_LAYERS = 192, 5
+VISION_WIDTH, VISION_LAYERS = 128, 6
+TEXT_WIDTH, TEXT_LAYERS = 192, 8
 HEAD_WIDTH = 32
-ENCODER_STEPS, LANGUAGE_STEPS = 12_000, 4_200
 KEEP_EVERY = 500
 """Steps of pre-training between two looks at the weights."""
-TRAINING_CLIPS, TRAINING_IMAGES, QUESTIONS = 2_000, 3_000, 12
+TRAINING_CLIPS, TRAINING_IMAGES, QUESTIONS = 8_000, 6_000, 12
 TRAINING_HEIGHTS = (112, 256)
 SEED = 1
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much pre-training a machine allows in the time."""
+
+    device: torch.device
+    encoder_steps: int
+    encoder_batch: int
+    """Frames in a step."""
+    language_steps: int
+    language_batch: int
+    """Storyboards in a step."""
+    encoder_workers: int
+    language_workers: int
+    """Processes that draw for each of the two, which run side by side."""
+
+
+def effort() -> Effort:
+    """Choose by the machine: a GPU takes as much as its cores can draw for it."""
+    if not torch.cuda.is_available():
+        return Effort(torch.device("cpu"), 12_000, 32, 4_200, 8, 1, 1)
+    cores = max(2, (os.cpu_count() or 2) - 2)
+    return Effort(
+        torch.device("cuda"), 6_000, 256, 12_000, 64, max(1, cores * 4 // 7), max(1, cores * 3 // 7)
+    )
 
 
 def make_tokenizer(work: Path) -> None:
@@ -45,19 +73,25 @@ def make_tokenizer(work: Path) -> None:
     train_tokenizer(SEED).save_pretrained(work / "tokenizer")
 
 
-def make_encoder(work: Path) -> None:
-    """Pre-train the vision encoder on single frames."""
+def make_encoder(work: Path, seconds: float | None = None) -> None:
+    """Pre-train the vision encoder on single frames, for ``seconds`` at most."""
     torch.manual_seed(SEED)
+    chosen = effort()
     encoder = VisionEncoder(vision_config())
     for parameter in encoder.parameters():
         if parameter.ndim in (2, 4):  # linear layers, and the patches' filters
             nn.init.xavier_uniform_(parameter.data.flatten(1))
     nn.init.normal_(encoder.embeddings.position_embedding, std=0.1)
+    again = _begin_with(encoder, work / "encoder.start.pt")
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
     pretrain_encoder(
         encoder,
-        seed=SEED,
-        steps=ENCODER_STEPS,
+        seed=SEED + again,
+        span=Span(chosen.encoder_steps, seconds),
+        device=chosen.device,
+        workers=chosen.encoder_workers,
+        batch_size=chosen.encoder_batch,
+        learning_rate=1e-3 if again else 2e-3,
         size=IMAGE_SIZE,
         patch=PATCH_SIZE,
         width=VISION_WIDTH,
@@ -65,23 +99,29 @@ def make_encoder(work: Path) -> None:
         std=std,
         report=_logger(work / "encoder.jsonl", encoder),
     )
-    torch.save(encoder.state_dict(), work / "encoder.pt")
+    _keep(encoder, work / "encoder.pt")
 
 
-def make_language_model(work: Path) -> None:
-    """Pre-train the language model on storyboards."""
+def make_language_model(work: Path, seconds: float | None = None) -> None:
+    """Pre-train the language model on storyboards, for ``seconds`` at most."""
     torch.manual_seed(SEED)
+    chosen = effort()
     tokenizer = PreTrainedTokenizerFast.from_pretrained(work / "tokenizer")
     model = LlamaForCausalLM(text_config(tokenizer))
+    again = _begin_with(model, work / "language_model.start.pt")
     pretrain_language_model(
         model,
         tokenizer,
-        seed=SEED,
-        steps=LANGUAGE_STEPS,
+        seed=SEED + again,
+        span=Span(chosen.language_steps, seconds),
+        device=chosen.device,
+        workers=chosen.language_workers,
+        batch_size=chosen.language_batch,
+        learning_rate=1.25e-3 if again else 2.5e-3,
         num_frames=NUM_FRAMES,
         report=_logger(work / "language_model.jsonl", model),
     )
-    torch.save(model.state_dict(), work / "language_model.pt")
+    _keep(model, work / "language_model.pt")
 
 
 def make_base(work: Path) -> None:
@@ -152,7 +192,7 @@ each. Made from nothing by `make minnow`; docs/minnow.md tells how, and how good
 Ask it with: `goldfish ask VIDEO QUESTION`
 """
 
-STEPS: dict[str, tuple[Callable[[Path], None], str]] = {
+STEPS: dict[str, tuple[Callable[..., None], str]] = {
     "tokenizer": (make_tokenizer, "tokenizer"),
     "encoder": (make_encoder, "encoder.pt"),
     "language-model": (make_language_model, "language_model.pt"),
@@ -160,7 +200,10 @@ STEPS: dict[str, tuple[Callable[[Path], None], str]] = {
     "base": (make_base, "base/tokenizer.json"),
     "stages": (make_stages, "runs/stage3_video_instruct_final/README.md"),
 }
-"""Each step by name: what does it, and the file that shows it is done."""
+"""Each step by name: what does it, and the file that shows it is done.
+
+The two pre-trainings also take ``seconds``: how long they may last.
+"""
 
 
 def vision_config() -> Blip2VisionConfig:
@@ -213,9 +256,26 @@ def _logger(path: Path, model: nn.Module) -> Callable[[dict[str, float]], None]:
             file.write(line + "\n")
         log.info("%s %s", path.stem, line)
         if values["step"] % KEEP_EVERY == 0:
-            torch.save(model.state_dict(), path.with_suffix(".part.pt"))
+            _keep(model, path.with_suffix(".part.pt"))
 
     return report
+
+
+def _begin_with(model: nn.Module, path: Path) -> bool:
+    """Take the weights of an earlier pre-training if some lie at ``path``; say whether they did.
+
+    Going on takes half the learning rate and other data.
+    """
+    if not path.exists():
+        return False
+    model.load_state_dict(torch.load(path, weights_only=True))
+    log.info("going on from %s", path)
+    return True
+
+
+def _keep(model: nn.Module, path: Path) -> None:
+    """Save weights in main memory's reach, whichever device they were learnt on."""
+    torch.save({name: value.cpu() for name, value in model.state_dict().items()}, path)
 
 
 def _goldfish(*arguments: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
+from torch.utils.data import IterableDataset, get_worker_info
 
 from goldfish_cli.data.shapes.language import Question, sample_questions
 from goldfish_cli.data.shapes.world import (
@@ -37,7 +37,7 @@ from goldfish_cli.training.minnow.contents import (
 from goldfish_cli.training.minnow.tokenizer import random_name
 
 PREFIX, PADDING = 0, -1
-KEYWORDS = 8
+KEYWORDS = 6
 """Questions in single words about each clip, beside the worded ones."""
 
 
@@ -60,15 +60,34 @@ class Storyboards:
     families: tuple[tuple[str, ...], ...]
     """For each clip the families of its questions, in their order."""
 
+    def to(self, device: torch.device) -> Storyboards:
+        """The same batch with its tensors on ``device``."""
+        return Storyboards(
+            ids=self.ids.to(device, non_blocking=True),
+            labels=self.labels.to(device, non_blocking=True),
+            positions=self.positions.to(device, non_blocking=True),
+            segments=self.segments.to(device, non_blocking=True),
+            numbers=self.numbers.to(device, non_blocking=True),
+            actions=self.actions.to(device, non_blocking=True),
+            families=self.families,
+        )
+
     def attention(self, dtype: torch.dtype) -> Tensor:
         """Additive mask ``(batch, 1, length, length)``: a question sees the frames and itself."""
         segments = self.segments
         length = segments.shape[1]
-        causal = torch.ones(length, length, dtype=torch.bool).tril()
+        causal = torch.ones(length, length, dtype=torch.bool, device=segments.device).tril()
         own = segments[:, :, None] == segments[:, None, :]
         frames = (segments == PREFIX)[:, None, :] & (segments != PADDING)[:, :, None]
         allowed = ((own | frames) & causal)[:, None]
-        return torch.zeros(allowed.shape, dtype=dtype).masked_fill(~allowed, -1e4)
+        mask = torch.zeros(allowed.shape, dtype=dtype, device=segments.device)
+        return mask.masked_fill(~allowed, -1e4)
+
+
+def worker_number() -> int:
+    """Which of the processes that draw data this is, so that no two draw the same."""
+    worker = get_worker_info()
+    return 0 if worker is None else int(worker.id)
 
 
 class StoryboardStream(IterableDataset[Storyboards]):
@@ -89,7 +108,7 @@ class StoryboardStream(IterableDataset[Storyboards]):
 
     def __iter__(self) -> Iterator[Storyboards]:
         """Draw batch after batch."""
-        rng = np.random.default_rng([self.seed, 2])
+        rng = np.random.default_rng([self.seed, 2, worker_number()])
         while True:
             yield self.batch(rng)
 

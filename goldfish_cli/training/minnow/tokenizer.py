@@ -13,7 +13,7 @@ from transformers.tokenization_utils_tokenizers import PreTrainedTokenizerFast
 from goldfish_cli.data.shapes.language import caption, event_sentence, sample_questions
 from goldfish_cli.data.shapes.world import sample_clip
 
-VOCABULARY = 1100
+VOCABULARY = 1800
 MARKERS = ("[INST]", "[/INST]", "<Img>", "</Img>", "<ImageHere>", "<Cap>")
 
 

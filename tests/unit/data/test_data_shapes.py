@@ -18,7 +18,8 @@ from goldfish_cli.data.shapes.language import (
     word,
 )
 from goldfish_cli.data.shapes.render import MIN_CONTRAST, Painter, sample_look
-from goldfish_cli.data.shapes.wordings import HELD_OUT, TRAINING
+from goldfish_cli.data.shapes.training_wordings import TRAINING
+from goldfish_cli.data.shapes.wordings import HELD_OUT
 from goldfish_cli.data.shapes.world import (
     MAX_CLIP_SECONDS,
     MAX_SIZE,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -44,6 +44,7 @@ def stream(tokenizer: PreTrainedTokenizerFast) -> StoryboardStream:
 @settings(max_examples=200, deadline=None)
 def test_any_text_in_any_script_comes_back(tokenizer: PreTrainedTokenizerFast, text: str) -> None:
     plain = " ".join(part for part in text.replace("▁", "_").split(" ") if part)
+    assume(not any(marker in plain for marker in tokenizer.all_special_tokens))
     ids = tokenizer(plain, add_special_tokens=False)["input_ids"]
     assert tokenizer.unk_token_id not in ids
     assert tokenizer.decode(ids, skip_special_tokens=True).strip(" ") == plain
