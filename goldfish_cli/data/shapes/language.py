@@ -221,7 +221,7 @@ def word(fact: Fact, rng: np.random.Generator, *, held_out: bool = False) -> str
     slots = dict(fact.slots)
     if not held_out and rng.random() < 0.3:
         slots = {name: _said_otherwise(value, rng) for name, value in slots.items()}
-    slots |= _inflected(slots)
+    slots |= inflected(slots)
     if slots.get("key") == "name" and "the {key}" in text:
         owner = "her" if held_out or rng.random() < 0.7 else "the"
         text = text.replace("the {key}", owner + " {key}")
@@ -237,7 +237,7 @@ def _said_otherwise(text: str, rng: np.random.Generator) -> str:
     return text
 
 
-def _inflected(slots: dict[str, str]) -> dict[str, str]:
+def inflected(slots: dict[str, str]) -> dict[str, str]:
     """The other forms that a template may want of what the fact gives."""
     forms = {}
     if "object" in slots:

@@ -14,13 +14,15 @@ from goldfish_cli.data.shapes.language import (
     FAMILIES,
     caption,
     facts,
+    inflected,
     sample_questions,
     word,
 )
 from goldfish_cli.data.shapes.render import MIN_CONTRAST, Painter, sample_look
 from goldfish_cli.data.shapes.training_wordings import TRAINING
-from goldfish_cli.data.shapes.wordings import HELD_OUT
+from goldfish_cli.data.shapes.wordings import HELD_OUT, OTHER_WORDS
 from goldfish_cli.data.shapes.world import (
+    ACTIONS,
     MAX_CLIP_SECONDS,
     MAX_SIZE,
     MIN_CLIP_SECONDS,
@@ -97,6 +99,31 @@ def test_events_follow_one_another_or_run_together(seed: int) -> None:
             assert one.end <= two.start + CLOSE
         else:
             assert two.start < one.end and one.start < two.end
+
+
+@given(seed=SEEDS)
+@settings(max_examples=100, deadline=None)
+def test_events_are_told_as_they_begin_and_from_the_left_where_two_begin_at_once(seed: int) -> None:
+    order = [(event.start, event.first.x) for event in clip_of(seed).events]
+    assert order == sorted(order)
+
+
+@pytest.mark.parametrize(
+    ("wording", "event", "worded"),
+    [
+        ("{event_doing}", "red circle moves left", "red circle moving left"),
+        ("{event_past}", "star grows", "star grew"),
+    ],
+)
+def test_an_event_can_be_worded_as_going_on_or_gone(wording: str, event: str, worded: str) -> None:
+    assert wording.format(**inflected({"event": event})) == worded
+
+
+@pytest.mark.parametrize("action", [*ACTIONS, *(o for row in OTHER_WORDS.values() for o in row)])
+def test_every_way_to_say_an_action_has_a_past_and_goes_on(action: str) -> None:
+    forms = inflected({"action": action})
+    assert forms["acted"].split()[0] != action.split()[0]
+    assert "ing" in forms["doing"].split()[0]
 
 
 def test_captions_join_events_by_then_or_while() -> None:
