@@ -6,13 +6,15 @@ Everything follows from the seed and the split; what is already there is not mad
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from io import BytesIO
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any, Literal
 
 import numpy as np
@@ -105,7 +107,21 @@ class _InProcess(Executor):
 def _pool(workers: int) -> Executor:
     if workers == 1:
         return _InProcess()
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    return ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_end_with_parent
+    )
+
+
+def _end_with_parent() -> None:
+    """Let a worker end when who started it is gone: killed, it cannot tell its workers to stop."""
+    parent = parent_process()
+    assert parent is not None  # only workers come here
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
 
 
 def num_shards(plan: ShapesPlan) -> int:
