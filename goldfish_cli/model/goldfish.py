@@ -14,6 +14,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.modeling_utils import PreTrainedModel
 from transformers.models.auto.modeling_auto import AutoModelForCausalLM, AutoModelForImageTextToText
 
+from goldfish_cli.model.answer_loss import answer_loss
 from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.projector import VisualProjector
 from goldfish_cli.model.vision_encoder import VisionEncoder, encode_frames, pooled_features
@@ -219,8 +220,8 @@ class GoldfishForConditionalGeneration(PreTrainedModel, GenerationMixin):
             kwargs: Go to the language model.
 
         Returns:
-            Without labels ``logits (batch, length, vocabulary)``; with labels ``loss`` and the
-            logits ``(number of labels, vocabulary)`` of the positions that predict one.
+            Without labels ``logits (batch, length, vocabulary)``; with labels the ``loss`` alone:
+            logits are made a few rows at a time and not kept.
         """
         if inputs_embeds is None:
             if input_ids is None:
@@ -239,23 +240,25 @@ class GoldfishForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if labels is None:
             return self.language_model(logits_to_keep=logits_to_keep, **inputs)
         inputs["use_cache"] = False
-        logits, targets = self._answer_logits(labels, inputs)
-        total = functional.cross_entropy(logits.float(), targets, reduction="sum")
-        divisor = targets.numel() if num_items_in_batch is None else num_items_in_batch
-        return CausalLMOutputWithPast(loss=total / divisor, logits=logits)
+        total = self._summed_loss(labels, inputs)
+        if num_items_in_batch is None:
+            num_items_in_batch = (labels[:, 1:] != IGNORED_LABEL).sum()
+        return CausalLMOutputWithPast(loss=total / num_items_in_batch)
 
-    def _answer_logits(self, labels: Tensor, inputs: dict[str, Any]) -> tuple[Tensor, Tensor]:
-        """Return the logits ``(labels, vocabulary)`` that predict a label, and those labels."""
+    def _summed_loss(self, labels: Tensor, inputs: dict[str, Any]) -> Tensor:
+        """Add up the cross-entropies of all labels; a scalar."""
         targets = labels[:, 1:]
         is_answer = targets != IGNORED_LABEL  # position i predicts the label at i + 1
         if not is_answer.any():
             raise ValueError("No label in the whole batch: its loss would be undefined.")
         if self.config.text_config.model_type in PLAIN_HEADS:
             hidden = self.get_decoder()(**inputs).last_hidden_state[:, :-1]
-            return self.get_output_embeddings()(hidden[is_answer]), targets[is_answer]
+            return answer_loss(hidden[is_answer], self.get_output_embeddings(), targets[is_answer])
         rows = is_answer.any(0).nonzero().squeeze(1)  # positions at which any sample has a label
         logits = self.language_model(logits_to_keep=rows, **inputs).logits
-        return logits[is_answer[:, rows]], targets[is_answer]
+        return functional.cross_entropy(
+            logits[is_answer[:, rows]].float(), targets[is_answer], reduction="sum"
+        )
 
     @torch.no_grad()
     def generate(  # type: ignore[override]

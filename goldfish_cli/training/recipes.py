@@ -68,6 +68,8 @@ class StageRecipe(_Section):
     """Of weight matrices; biases have none."""
     max_grad_norm: NonNegativeFloat = 1.0
     """Gradients are scaled down to this norm; 0: never."""
+    optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = "adamw"
+    """AdamW; 8bit keeps its two moments in a byte each; paged moves them out of a full GPU."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """What is computed in; auto: float32 on a processor, else the profile's dtype."""
     lora: LoraRecipe | None = None

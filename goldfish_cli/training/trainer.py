@@ -44,6 +44,7 @@ def training_arguments(
         lr_scheduler_type=_SCHEDULES[recipe.schedule],
         lr_scheduler_kwargs=_schedule_options(recipe),
         warmup_steps=recipe.warmup_steps,
+        optim=_OPTIMIZERS[recipe.optimizer],
         weight_decay=recipe.weight_decay,
         max_grad_norm=recipe.max_grad_norm,
         bf16=recipe.precision == "bfloat16",
@@ -69,6 +70,11 @@ def training_arguments(
     )
 
 
+_OPTIMIZERS = {
+    "adamw": "adamw_torch_fused",
+    "adamw_8bit": "adamw_8bit",
+    "paged_adamw_8bit": "paged_adamw_8bit",
+}
 _SCHEDULES = {
     "cosine": "cosine_with_min_lr",
     "linear": "linear",

@@ -101,8 +101,6 @@ def test_the_loss_on_answer_rows_equals_the_full_cross_entropy(family: str) -> N
     full = model(ids, **inputs).logits
     expected = functional.cross_entropy(full[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
     torch.testing.assert_close(answers.loss, expected)
-    is_answer = labels[:, 1:] != -100
-    torch.testing.assert_close(answers.logits, full[:, :-1][is_answer])
     shared = model(ids, labels=labels, num_items_in_batch=10, **inputs).loss
     torch.testing.assert_close(shared, expected * 5 / 10)
 
