@@ -10,6 +10,7 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -31,6 +32,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--work", type=Path, default=Path(".minnow"))
     parser.add_argument("--write", type=Path, help="put the table between the marks of this file")
+    parser.add_argument(
+        "--folder", type=Path, help="ask about this folder of clips and questions instead"
+    )
     parser.add_argument("--wrong", type=Path, help="write the wrong answers as JSON lines")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
@@ -38,9 +42,7 @@ def main() -> int:
     num_frames = int(model.config.num_frames)
     results: dict[str, dict[str, tuple[float, int]]] = {}
     mistakes: list[tuple[str, Scored]] = []
-    for name, held_out in SETS.items():
-        folder = chosen.work / f"test-{name.split()[0]}-{chosen.seed}-{chosen.clips}"
-        _draw(folder, chosen.clips, chosen.seed, held_out=held_out)
+    for name, folder in _folders(chosen):
         for blind in (False, True):
             began = time.monotonic()
             scored = list(answer_shapes(model, folder, num_frames=num_frames, blind=blind))
@@ -62,6 +64,17 @@ def main() -> int:
     for line in missed:
         print(line, file=sys.stderr)
     return 1 if missed else 0
+
+
+def _folders(chosen: argparse.Namespace) -> Iterator[tuple[str, Path]]:
+    """Name and folder of each set, drawn first unless one is given."""
+    if chosen.folder:
+        yield chosen.folder.name, chosen.folder
+        return
+    for name, held_out in SETS.items():
+        folder = chosen.work / f"test-{name.split()[0]}-{chosen.seed}-{chosen.clips}"
+        _draw(folder, chosen.clips, chosen.seed, held_out=held_out)
+        yield name, folder
 
 
 def _draw(folder: Path, clips: int, seed: int, *, held_out: bool) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from goldfish_cli.backends.base import GenerationSettings, Turn
 from goldfish_cli.backends.native import NativeModel
+from goldfish_cli.data.media_folder import MediaFolder
 from goldfish_cli.errors import AnnotationError
 from goldfish_cli.media.alignment import align_cues
 from goldfish_cli.media.sampling import FramePlan, sample_frames
@@ -61,11 +62,14 @@ def answer_shapes(
         limit: The first so many clips; ``None`` for all.
 
     Raises:
-        AnnotationError: If there are no instructions in ``folder``.
+        AnnotationError: If there are no instructions in ``folder``, or a video is missing.
     """
     settings = GenerationSettings(max_new_tokens=64)
+    videos = MediaFolder(folder / "videos")
     for video, items in list(_by_video(folder).items())[:limit]:
-        path = folder / "videos" / f"{video}.mp4"
+        path, _ = videos.find(video)
+        if path is None:
+            raise AnnotationError(f"{folder} holds no video of the name {video}.")
         info = probe(path)
         plan = FramePlan("uniform", num_frames)
         frames = sample_frames(path, plan, info=info)

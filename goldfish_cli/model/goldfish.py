@@ -17,6 +17,7 @@ from transformers.models.auto.modeling_auto import AutoModelForCausalLM, AutoMod
 from goldfish_cli.model.answer_loss import answer_loss
 from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.projector import VisualProjector
+from goldfish_cli.model.quantized_training import keep_layers_unpacked
 from goldfish_cli.model.vision_encoder import VisionEncoder, encode_frames, pooled_features
 
 # Language models whose logits are their output embedding times the last hidden state and nothing
@@ -95,12 +96,14 @@ class GoldfishForConditionalGeneration(PreTrainedModel, GenerationMixin):
         return self.language_model.get_decoder()
 
     def train(self, mode: bool = True) -> "GoldfishForConditionalGeneration":
-        """Set training mode; a frozen encoder stays out of it and is not checkpointed in vain."""
+        """Set training mode; a frozen encoder stays out of it, 4-bit layers that learn in it."""
         super().train(mode)
         if self.vision_encoder is not None and not any(
             p.requires_grad for p in self.vision_encoder.parameters()
         ):
             self.vision_encoder.train(False)
+        if any(parameter.requires_grad for parameter in self.parameters()):
+            keep_layers_unpacked(self.language_model)
         return self
 
     def choose_trainable(self, *, projector: bool, adapter: bool) -> None:

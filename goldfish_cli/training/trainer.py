@@ -16,6 +16,7 @@ from transformers.training_args import TrainingArguments
 
 from goldfish_cli.data.dataset import DrawOrder, Rejected
 from goldfish_cli.errors import AnnotationError, CheckpointError, InputError
+from goldfish_cli.model.quantized_training import checkpointing_options
 from goldfish_cli.training.collator import fit_mask
 from goldfish_cli.training.recipes import StageRecipe
 
@@ -120,6 +121,7 @@ class StageTrainer(Trainer):
         self._staging = False
         self.rejected: list[Rejected] = []
         self.num_tokens = 0
+        args.activation_checkpointing_kwargs = checkpointing_options(model)
         super().__init__(
             model,
             args,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from model_parts import byte_tokenizer, fill_by_name, tiny_config
-from transformers import PreTrainedTokenizerFast
+from model_parts import TEXT, byte_tokenizer, fill_by_name, tiny_config
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
@@ -70,3 +70,13 @@ def started(base_models: dict[str, str], profile: Profile) -> LoadedModel:
     loaded = start_model(profile, bases=base_models, num_frames=3, offline=True)
     fill_by_name(loaded.model.projector)
     return loaded
+
+
+@pytest.fixture
+def wide_bases(base_models: dict[str, str], tmp_path: Path, started: LoadedModel) -> dict[str, str]:
+    """Wide enough for the kernels of 4-bit weights, which want multiples of 64."""
+    text = TEXT | {"hidden_size": 64, "intermediate_size": 128}
+    language_model = LlamaForCausalLM(LlamaConfig(**text))
+    language_model.save_pretrained(tmp_path / "wide")
+    started.tokenizer.save_pretrained(tmp_path / "wide")
+    return base_models | {"language_model": str(tmp_path / "wide")}

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from bitsandbytes.nn import Linear4bit, Linear8bitLt
-from model_parts import IMAGE_TOKEN_ID, TEXT
-from transformers import LlamaConfig, LlamaForCausalLM
+from model_parts import IMAGE_TOKEN_ID
 
 from goldfish_cli.errors import CheckpointError, ModelError, ProfileError
 from goldfish_cli.model.adapters import add_lora, merge_lora
@@ -26,16 +25,6 @@ CPU = torch.device("cpu")
 def whole(started: LoadedModel, tmp_path: Path) -> Path:
     export_merged(started.model, tmp_path / "whole", started.tokenizer)
     return tmp_path / "whole"
-
-
-@pytest.fixture
-def wide_bases(base_models: dict[str, str], tmp_path: Path, started: LoadedModel) -> dict[str, str]:
-    """Wide enough for the kernels of 4-bit weights, which want multiples of 64."""
-    text = TEXT | {"hidden_size": 64, "intermediate_size": 128}
-    language_model = LlamaForCausalLM(LlamaConfig(**text))
-    language_model.save_pretrained(tmp_path / "wide")
-    started.tokenizer.save_pretrained(tmp_path / "wide")
-    return base_models | {"language_model": str(tmp_path / "wide")}
 
 
 def test_a_name_of_no_known_form_lists_the_forms(profile: Profile, tmp_path: Path) -> None:
