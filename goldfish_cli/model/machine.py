@@ -1,6 +1,8 @@
-"""Say what memory the machine has. Loads no model."""
+"""Say what memory the machine has, and how much of it was used. Loads no model."""
 
 import os
+import resource
+import sys
 from pathlib import Path
 
 import torch
@@ -24,6 +26,18 @@ def main_memory_gib() -> float | None:
         return None
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return min(total, _container_limit()) / _GIB
+
+
+def peak_memory_gib() -> float:
+    """Return the most memory used so far in GiB: of the GPU in use, else of the process."""
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        return torch.cuda.max_memory_allocated() / _GIB
+    status = Path("/proc/self/status")
+    if status.is_file():  # getrusage would begin with the peak of the process that started this one
+        lines = status.read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 2**20
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / _GIB
 
 
 def _container_limit() -> float:

@@ -3,9 +3,7 @@
 import json
 import math
 import os
-import resource
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,12 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 from transformers.trainer_callback import TrainerCallback, TrainerControl, TrainerState
 from transformers.training_args import TrainingArguments
 
 from goldfish_cli.errors import InputError, ModelError
+from goldfish_cli.model.machine import peak_memory_gib
 
 LOG_NAME = "train_log.jsonl"
 
@@ -246,11 +244,3 @@ class Interrupter(TrainerCallback):
         if self.requested:
             control.should_save = True
             control.should_training_stop = True
-
-
-def peak_memory_gib() -> float:
-    """Return the most memory used so far in GiB: of the GPU in use, else of the process."""
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
-        return torch.cuda.max_memory_allocated() / 2**30
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
