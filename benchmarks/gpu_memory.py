@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -43,6 +44,7 @@ from goldfish_cli.model.vision_encoder import VisionEncoder
 from goldfish_cli.profiles import Profile, load_profile
 from goldfish_cli.training.callbacks import GradientCheck
 from goldfish_cli.training.recipes import LoraRecipe, StageRecipe
+from goldfish_cli.training.schedules import learning_rate
 from goldfish_cli.training.stages import mark_trainable
 from goldfish_cli.training.trainer import StageTrainer, training_arguments
 
@@ -184,6 +186,7 @@ class Bench:
             train_dataset=data,
             eval_dataset=None,
             order=DrawOrder(len(data), args.max_steps * shape.batch_size),
+            rate=partial(learning_rate, recipe, total=args.max_steps),
             encoder_chunk=self.profile.encoder_chunk,
             max_bad_samples=0,
             on_rejected=lambda item: None,

@@ -64,6 +64,21 @@ def train(
             help="Change the recipe, such as stage3.learning_rate=1e-4.",
         ),
     ] = None,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Let the whole language model learn, instead of adapters."),
+    ] = False,
+    projector_only: Annotated[
+        bool, typer.Option("--projector-only", help="Let the projector learn and nothing else.")
+    ] = False,
+    lora_targets: Annotated[
+        str | None,
+        typer.Option(
+            "--lora-targets",
+            metavar="NAME,…",
+            help="Linear layers that get an adapter, such as q_proj,k_proj,v_proj,o_proj.",
+        ),
+    ] = None,
     features: Annotated[
         Path | None,
         typer.Option(
@@ -91,12 +106,18 @@ def train(
 
     Example: goldfish train 3 --data qa.json --videos clips/ --from runs/stage2 --out runs
     """
-    from goldfish_cli.training.recipes import STAGES, load_recipe
+    from goldfish_cli.training.recipes import STAGES, choose_learning, load_recipe
 
-    chosen_recipe = load_recipe(recipe, options.parse_assignments(changes or []))
+    numbers = STAGES if stage == "all" else (int(stage),)
+    chosen_recipe = choose_learning(
+        load_recipe(recipe, options.parse_assignments(changes or [])),
+        numbers,
+        full=full,
+        projector_only=projector_only,
+        lora_targets=[name.strip() for name in (lora_targets or "").split(",") if name.strip()],
+    )
     base = start or (None if options.is_default_model(model) else options.model_name(model))
     chosen_profile = options.profile_for(profile, base or "")
-    numbers = STAGES if stage == "all" else (int(stage),)
 
     from goldfish_cli.data.dataset import expand_source
     from goldfish_cli.training.stage_data import sort_by_stage

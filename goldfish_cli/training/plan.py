@@ -74,6 +74,7 @@ def plan_stage(
             "batch_size": settings.batch_size,
             "max_frames": settings.num_frames,
             "max_text_tokens": settings.max_text_tokens,
+            "max_context_tokens": settings.max_context_tokens,
         }
     )
     planner = MemoryPlanner(
@@ -126,7 +127,7 @@ def _lengths(
     collator = Collator(
         tokenizer,
         config,
-        max_context_tokens=run.profile.max_context_tokens,
+        max_context_tokens=settings.max_context_tokens,
         max_text_tokens=settings.max_text_tokens,
     )
     instruction = max(settings.instructions, key=len, default="")

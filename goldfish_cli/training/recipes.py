@@ -4,7 +4,7 @@ A recipe says how to train; a profile says what the machine can hold. Where a re
 value out, the profile's is taken.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from goldfish_cli.errors import ProfileError
+from goldfish_cli.errors import ProfileError, UsageError
 
 STAGES = (1, 2, 3)
 _FOLDER = Path(__file__).with_suffix("")
@@ -53,9 +53,11 @@ class StageRecipe(_Section):
     min_learning_rate: NonNegativeFloat = 0.0
     """Where the schedule ends."""
     warmup_steps: NonNegativeInt = 0
-    """Steps during which the learning rate rises from 0."""
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    """How the learning rate falls after the warm-up."""
+    """Steps during which the learning rate rises."""
+    warmup_learning_rate: NonNegativeFloat = 0.0
+    """Where the warm-up begins."""
+    schedule: Literal["cosine", "cosine_unshifted", "linear", "constant"] = "cosine"
+    """How the learning rate falls after the warm-up; unshifted: the cosine counts from step 0."""
     epochs: PositiveFloat | None = None
     """Times that all data are seen; or set max_steps."""
     max_steps: PositiveInt | None = None
@@ -74,12 +76,16 @@ class StageRecipe(_Section):
     """What is computed in; auto: float32 on a processor, else the profile's dtype."""
     lora: LoraRecipe | None = None
     """Adapters that learn beside the projector; null: the projector alone."""
+    full: bool = False
+    """Whether the whole language model learns, without adapters; it cannot be quantized then."""
     num_frames: PositiveInt | None = None
     """Frames of each clip; null: the profile's, else the model's."""
     subtitle_words: NonNegativeInt | None = None
     """Word budget of the subtitles in a prompt; null: the profile's."""
     max_text_tokens: PositiveInt | None = None
     """Longest answer; null: the profile's."""
+    max_context_tokens: PositiveInt | None = None
+    """Longest prompt, visual tokens included; null: the profile's."""
     questions_per_clip: PositiveInt = 1
     """Questions about one clip that share one pass over its frames, without seeing each other."""
     instructions: tuple[str, ...] = ()
@@ -101,6 +107,12 @@ class StageRecipe(_Section):
     def _one_length(self) -> "StageRecipe":
         if (self.epochs is None) == (self.max_steps is None):
             raise ValueError("set epochs or max_steps, one of the two")
+        return self
+
+    @model_validator(mode="after")
+    def _one_way_for_the_language_model(self) -> "StageRecipe":
+        if self.full and self.lora is not None:
+            raise ValueError("with full the language model learns whole; set lora to null")
         return self
 
 
@@ -157,6 +169,47 @@ def dump_recipe(recipe: Recipe) -> str:
     """Write a recipe as YAML, every value resolved; ``load_recipe`` reads it back."""
     values = recipe.model_dump(mode="json")
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def choose_learning(
+    recipe: Recipe,
+    stages: Sequence[int],
+    *,
+    full: bool = False,
+    projector_only: bool = False,
+    lora_targets: Sequence[str] = (),
+) -> Recipe:
+    """Change what learns beside the projector.
+
+    Args:
+        recipe: Says it for each stage.
+        stages: Those that will run. One alone gets what is asked for; of several, those with
+            adapters do.
+        full: The whole language model learns instead of adapters.
+        projector_only: Nothing else learns.
+        lora_targets: Names of the linear layers that get an adapter.
+
+    Raises:
+        UsageError: If more than one of them is asked for.
+    """
+    if full + projector_only + bool(lora_targets) > 1:
+        raise UsageError(
+            "Only one of --full, --projector-only and --lora-targets can be chosen.",
+            hint="--lora-targets says where adapters sit, the others do without them.",
+        )
+    if not (full or projector_only or lora_targets):
+        return recipe
+    changed = {}
+    for number in stages:
+        stage = recipe.stage(number)
+        if stage.lora is None and len(stages) > 1:
+            continue
+        lora = None
+        if lora_targets:
+            old = stage.lora or LoraRecipe()
+            lora = old.model_copy(update={"targets": tuple(lora_targets)})
+        changed[f"stage{number}"] = stage.model_copy(update={"lora": lora, "full": full})
+    return recipe.model_copy(update=changed)
 
 
 def _find(name_or_path: str | Path) -> Path:

@@ -12,7 +12,9 @@ import yaml
 from goldfish_cli.errors import InputError, UsageError
 from goldfish_cli.model.bases import MINNOW, MINNOW_FOLDER
 from goldfish_cli.model.checkpoint import save_checkpoint
+from goldfish_cli.model.export import export_merged
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
+from goldfish_cli.model.quiet import silent_transformers
 from goldfish_cli.training.trainer import checkpoints
 
 FOLDERS = {
@@ -78,8 +80,16 @@ class RunFolder:
         model: GoldfishForConditionalGeneration,
         tokenizer: Any,
         settings: Mapping[str, Any],
+        *,
+        whole: bool = False,
     ) -> None:
         """Write the stage's checkpoint here, beside its log; the configuration comes last.
+
+        Args:
+            model: What was trained of it is written.
+            tokenizer: Of the language model.
+            settings: That it was trained with.
+            whole: Write all of the model: no base holds its weights any more.
 
         Raises:
             InputError: If the disk is full or the folder cannot be written.
@@ -87,7 +97,12 @@ class RunFolder:
         scratch = self.path / ".publish"
         shutil.rmtree(scratch, ignore_errors=True)
         try:
-            save_checkpoint(model, scratch, tokenizer, settings=settings)
+            if whole:
+                model.config.base_models = {}
+                with silent_transformers():
+                    export_merged(model, scratch, tokenizer)
+            else:
+                save_checkpoint(model, scratch, tokenizer, settings=settings)
             parts = sorted(scratch.iterdir(), key=lambda part: part.name == "config.json")
             for part in parts:
                 target = self.path / part.name

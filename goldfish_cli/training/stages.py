@@ -7,21 +7,22 @@ adapters of the language model to answer questions. Each starts where the one be
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
 from transformers.trainer_utils import set_seed
 
 from goldfish_cli.data.clips import ClipReader
 from goldfish_cli.data.dataset import DrawOrder, Rejected, Source
 from goldfish_cli.data.features import FeatureStore
-from goldfish_cli.errors import InterruptedRunError
-from goldfish_cli.model.adapters import add_lora
+from goldfish_cli.errors import InterruptedRunError, ModelError, UsageError
+from goldfish_cli.model.adapters import add_lora, merge_lora
 from goldfish_cli.model.bases import MINNOW, MINNOW_FOLDER, Role, identify
+from goldfish_cli.model.checkpoint import has_adapter
 from goldfish_cli.model.config import GoldfishConfig
-from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
+from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration, has_quantized_weights
 from goldfish_cli.model.loader import LoadedModel, load_model
 from goldfish_cli.profiles import Profile
 from goldfish_cli.training.callbacks import (
@@ -40,8 +41,9 @@ from goldfish_cli.training.encoding import (
     vision_encoder,
     weight_dtype,
 )
-from goldfish_cli.training.recipes import Recipe, StageRecipe
+from goldfish_cli.training.recipes import LoraRecipe, Recipe, StageRecipe
 from goldfish_cli.training.run_folder import FOLDERS, RunFolder, find_start
+from goldfish_cli.training.schedules import learning_rate
 from goldfish_cli.training.stage_data import StageData, gather, num_steps, report
 from goldfish_cli.training.trainer import StageTrainer, training_arguments
 
@@ -102,6 +104,7 @@ def resolve_settings(
             if recipe.subtitle_words is None
             else recipe.subtitle_words,
             "max_text_tokens": recipe.max_text_tokens or profile.max_text_tokens,
+            "max_context_tokens": recipe.max_context_tokens or profile.max_context_tokens,
             "precision": _precision(recipe, profile, device),
         }
     )
@@ -136,11 +139,18 @@ def run_stage(run: StageRun, watcher: Watcher | None = None) -> Path:
     reader = _reader(run, settings, loaded)
     if reader.store is not None:
         data = _encode(run, loaded, reader, data, settings, watcher)
+    dtype = weight_dtype(loaded.model)
     mark_trainable(loaded.model, settings)
     trainer = _trainer(run, settings, loaded, reader, data, watcher)
     began = time.perf_counter()
     _train(trainer, run, checkpoint, watcher)
-    _save(run, settings, loaded, trainer, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    if settings.full:  # no base model holds these weights any more: the encoder goes with them
+        loaded.model.language_model.to(dtype)
+        with vision_encoder(loaded, offline=run.offline):
+            _save(run, settings, loaded, trainer, seconds)
+    else:
+        _save(run, settings, loaded, trainer, seconds)
     return run.folder.path
 
 
@@ -156,21 +166,48 @@ def name_bases(config: GoldfishConfig, start: str) -> None:
 
 
 def mark_trainable(model: GoldfishForConditionalGeneration, settings: StageRecipe) -> None:
-    """Let the projector learn, and adapters if the stage has them; freeze all else.
+    """Let the projector learn, and adapters or the language model if the stage says so.
 
     What learns is kept in float32, whatever the rest is.
+
+    Raises:
+        ModelError: If a quantized language model is to learn whole.
+        UsageError: If the start has adapters of another kind than the recipe's.
     """
     model.requires_grad_(False)
     model.projector.requires_grad_(True).float()
+    if settings.full:
+        if has_quantized_weights(model):
+            raise ModelError(
+                "A quantized language model cannot learn whole.",
+                hint="Choose a profile with quantization: none, or adapters instead of --full.",
+            )
+        if has_adapter(model):
+            merge_lora(model)
+        model.language_model.requires_grad_(True).float()
     if settings.lora is None:
         return
     lora = settings.lora
-    if not isinstance(model.language_model, PeftModel):
+    if not has_adapter(model):
         add_lora(model, r=lora.r, alpha=lora.alpha, dropout=lora.dropout, targets=lora.targets)
+    _refuse_other_adapters(model, lora)
     for name, parameter in model.language_model.named_parameters():
         if "lora_" in name:
             parameter.requires_grad_(True)
             parameter.data = parameter.data.float()
+
+
+def _refuse_other_adapters(model: GoldfishForConditionalGeneration, lora: LoraRecipe) -> None:
+    adapter = model.language_model.peft_config["default"]
+    found = (adapter.r, adapter.lora_alpha, sorted(adapter.target_modules))
+    wanted = (lora.r, lora.alpha, sorted(lora.targets))
+    if found != wanted:
+        words = "rank {}, alpha {} on {}"
+        raise UsageError(
+            f"The start has adapters of {words.format(*found)}, "
+            f"the recipe asks for {words.format(*wanted)}.",
+            hint="Train with the same, or make them part of the model: goldfish model merge",
+        )
 
 
 def _precision(recipe: StageRecipe, profile: Profile, device: str) -> str:
@@ -247,7 +284,7 @@ def _trainer(
     collator = Collator(
         loaded.tokenizer,
         loaded.config,
-        max_context_tokens=run.profile.max_context_tokens,
+        max_context_tokens=settings.max_context_tokens,
         max_text_tokens=settings.max_text_tokens,
     )
     trainer = StageTrainer(
@@ -257,6 +294,7 @@ def _trainer(
         train_dataset=train,
         eval_dataset=validation,
         order=DrawOrder(len(train), args.max_steps * effective, seed=run.seed),
+        rate=partial(learning_rate, settings, total=args.max_steps),
         encoder_chunk=run.profile.encoder_chunk,
         max_bad_samples=settings.max_bad_samples,
         on_rejected=watcher.rejected,
@@ -305,7 +343,7 @@ def _save(
     if run.stage > 1 and settings.num_frames is not None:
         loaded.config.num_frames = settings.num_frames
     loaded.model.train(False)
-    run.folder.publish(loaded.model, loaded.tokenizer, _noted(run, settings))
+    run.folder.publish(loaded.model, loaded.tokenizer, _noted(run, settings), whole=settings.full)
     history = [line["loss"] for line in trainer.state.log_history if "loss" in line]
     run.folder.finish(
         {

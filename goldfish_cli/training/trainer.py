@@ -9,6 +9,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset, Sampler
 from transformers.trainer import Trainer
 from transformers.trainer_callback import PrinterCallback
@@ -42,9 +43,6 @@ def training_arguments(
         per_device_eval_batch_size=batch_size,
         gradient_accumulation_steps=recipe.gradient_accumulation or 1,
         learning_rate=recipe.learning_rate,
-        lr_scheduler_type=_SCHEDULES[recipe.schedule],
-        lr_scheduler_kwargs=_schedule_options(recipe),
-        warmup_steps=recipe.warmup_steps,
         optim=_OPTIMIZERS[recipe.optimizer],
         weight_decay=recipe.weight_decay,
         max_grad_norm=recipe.max_grad_norm,
@@ -76,15 +74,6 @@ _OPTIMIZERS = {
     "adamw_8bit": "adamw_8bit",
     "paged_adamw_8bit": "paged_adamw_8bit",
 }
-_SCHEDULES = {
-    "cosine": "cosine_with_min_lr",
-    "linear": "linear",
-    "constant": "constant_with_warmup",
-}
-
-
-def _schedule_options(recipe: StageRecipe) -> dict[str, float]:
-    return {"min_lr": recipe.min_learning_rate} if recipe.schedule == "cosine" else {}
 
 
 class StageTrainer(Trainer):
@@ -95,6 +84,7 @@ class StageTrainer(Trainer):
         args: See ``training_arguments``.
         collator: Makes batches of examples.
         order: All draws of the run.
+        rate: The learning rate of each step, counted from 0; ``args.learning_rate`` is the highest.
         encoder_chunk: Frames that go through the vision encoder at once.
         max_bad_samples: Samples that may be rejected before the run stops.
         on_rejected: Hears of each of them.
@@ -109,12 +99,14 @@ class StageTrainer(Trainer):
         train_dataset: Dataset[Any],
         eval_dataset: Dataset[Any] | None,
         order: DrawOrder,
+        rate: Callable[[int], float],
         encoder_chunk: int,
         max_bad_samples: int,
         on_rejected: Callable[[Rejected], None],
     ) -> None:
         self._network = model
         self._order = order
+        self._rate = rate
         self._encoder_chunk = encoder_chunk
         self._max_bad = max_bad_samples
         self._on_rejected = on_rejected
@@ -133,6 +125,16 @@ class StageTrainer(Trainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return self._order
+
+    def create_scheduler(
+        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
+    ) -> LambdaLR:
+        """Let the learning rate go as the recipe says."""
+        if self.lr_scheduler is None:
+            steered: Any = optimizer or self.optimizer
+            highest = self.args.learning_rate
+            self.lr_scheduler = LambdaLR(steered, lambda step: self._rate(step) / highest)
+        return self.lr_scheduler
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Return 0: counting parameters at each step costs more than the figure is worth."""

@@ -2,8 +2,13 @@
 
 import pytest
 
-from goldfish_cli.errors import ProfileError
-from goldfish_cli.training.recipes import dump_recipe, load_recipe, recipe_names
+from goldfish_cli.errors import ProfileError, UsageError
+from goldfish_cli.training.recipes import (
+    choose_learning,
+    dump_recipe,
+    load_recipe,
+    recipe_names,
+)
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -13,7 +18,7 @@ def test_every_shipped_recipe_loads_and_survives_being_written(name, tmp_path):
     path.write_text(dump_recipe(recipe))
     assert load_recipe(path) == recipe
     assert recipe.stage(1).lora is None
-    assert recipe.stage(2).lora is None
+    assert (recipe.stage(2).lora is None) == (name != "reference")  # where adapters learn at once
     assert recipe.stage(3).lora.targets == ("q_proj", "v_proj")
 
 
@@ -52,3 +57,30 @@ def test_an_unknown_recipe_lists_the_known_ones():
         load_recipe("defualt")
     assert "Did you mean default?" in caught.value.hint
     assert "minnow" in caught.value.hint
+
+
+def test_what_learns_can_be_chosen_where_adapters_learn():
+    recipe = load_recipe("default", {"stage3.lora.r": "8"})
+    targets = choose_learning(recipe, (1, 2, 3), lora_targets=["q_proj", "o_proj"])
+    assert targets.stage3.lora.targets == ("q_proj", "o_proj")
+    assert targets.stage3.lora.r == 8
+    assert targets.stage2.lora is None
+    full = choose_learning(recipe, (1, 2, 3), full=True)
+    assert (full.stage3.full, full.stage3.lora, full.stage2.full) == (True, None, False)
+    bare = choose_learning(recipe, (1, 2, 3), projector_only=True)
+    assert (bare.stage3.full, bare.stage3.lora) == (False, None)
+    assert choose_learning(recipe, (1, 2, 3)) is recipe
+
+
+def test_a_stage_asked_for_alone_gets_what_is_asked_for():
+    recipe = load_recipe("default")
+    assert choose_learning(recipe, (2,), full=True).stage2.full
+    assert choose_learning(recipe, (2,), lora_targets=["v_proj"]).stage2.lora.targets == ("v_proj",)
+
+
+def test_two_ways_of_learning_at_once_are_refused():
+    recipe = load_recipe("default")
+    with pytest.raises(UsageError, match="Only one of"):
+        choose_learning(recipe, (3,), full=True, projector_only=True)
+    with pytest.raises(ProfileError, match="set lora to null"):
+        load_recipe("default", {"stage3.full": "true"})

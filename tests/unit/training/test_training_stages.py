@@ -25,6 +25,7 @@ from goldfish_cli.model.bases import identify
 from goldfish_cli.model.loader import load_model
 from goldfish_cli.training.callbacks import check_gradients, read_log
 from goldfish_cli.training.recipes import load_recipe
+from goldfish_cli.training.schedules import learning_rate
 from goldfish_cli.training.stages import StageRun, Watcher, mark_trainable, run_stage
 
 FILES = {1: "images.tar", 2: "captions.json", 3: "instructions.json"}
@@ -304,3 +305,87 @@ def test_the_resolved_settings_stand_beside_the_checkpoint(finished):
     assert settings["num_frames"] == 3
     assert settings["lora"]["r"] == 64
     assert json.loads((folder / "run.json").read_text())["steps"] == 6
+
+
+def test_a_language_model_that_learns_whole_leaves_a_whole_model(base, data, profile, tmp_path):
+    settings = {"lora": "null", "full": "true", "learning_rate": "3e-3", "max_steps": "12"}
+    run = make_run(3, base, tmp_path, data, profile, settings=settings, features=tmp_path / "store")
+    folder = run_stage(run)
+    before, after = (load_model(str(name), profile, offline=True) for name in (base, folder))
+    assert after.config.base_models == {}
+    old, new = before.model.state_dict(), after.model.state_dict()
+    assert old.keys() == new.keys()
+    for name, tensor in old.items():
+        frozen = name.startswith("vision_encoder")
+        assert torch.equal(tensor, new[name]) == frozen, name
+    assert losses(folder)[-1] < losses(folder)[0]
+    again = run_stage(make_run(3, folder, tmp_path / "next", data, profile))
+    assert (again / "adapter").is_dir()  # it serves as a base like any other
+
+
+def test_learning_whole_resumes_where_it_stopped(base, data, profile, tmp_path):
+    settings = {"lora": "null", "full": "true"}
+    whole = run_stage(make_run(3, base, tmp_path / "a", data, profile, settings=settings))
+    run = make_run(3, base, tmp_path / "b", data, profile, settings=settings)
+    with pytest.raises(InterruptedRunError):
+        run_stage(run, stop_after(3))
+    resumed = run_stage(
+        make_run(3, base, tmp_path / "b", data, profile, settings=settings, resume=True)
+    )
+    assert losses(resumed) == losses(whole)
+    weights = [load_file(folder / "model.safetensors") for folder in (whole, resumed)]
+    assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
+
+
+def test_adapters_of_the_start_are_merged_before_the_whole_learns(
+    finished, data, profile, tmp_path
+):
+    start = finished / "stage3_video_instruct_final"
+    settings = {"lora": "null", "full": "true", "learning_rate": "1e-9", "max_steps": "1"}
+    folder = run_stage(make_run(3, start, tmp_path, data, profile, settings=settings))
+    assert not (folder / "adapter").exists()
+    models = [load_model(str(name), profile, offline=True).model for name in (start, folder)]
+    ids = torch.tensor([[1, 40, 50, 60]])
+    with torch.no_grad():
+        answers = [model(ids).logits for model in models]
+    assert torch.allclose(*answers, atol=1e-4)
+
+
+def test_other_adapters_than_those_of_the_start_are_refused(finished, data, profile, tmp_path):
+    start = finished / "stage3_video_instruct_final"
+    run = make_run(3, start, tmp_path, data, profile, settings={"lora.r": "8"})
+    with pytest.raises(UsageError, match=r"rank 64, alpha 16 on .* rank 8"):
+        run_stage(run)
+
+
+def test_layers_that_are_not_there_are_named(base, data, profile, tmp_path):
+    run = make_run(3, base, tmp_path, data, profile, settings={"lora.targets": "[q_prj]"})
+    with pytest.raises(ModelError, match="q_prj"):
+        run_stage(run)
+
+
+def test_a_quantized_language_model_cannot_learn_whole(base, data, profile, tmp_path):
+    small = profile.model_copy(update={"quantization": "nf4"})
+    run = make_run(3, base, tmp_path, data, small, settings={"lora": "null", "full": "true"})
+    with pytest.raises(ModelError, match="cannot learn whole"):
+        run_stage(run)
+
+
+def test_the_context_of_the_recipe_goes_before_the_profile(base, data, profile, tmp_path):
+    run = make_run(3, base, tmp_path, data, profile, settings={"max_context_tokens": "20"})
+    with pytest.raises(AnnotationError, match="fits the context"):
+        run_stage(run)
+
+
+def test_the_log_shows_the_rates_of_the_schedule(base, data, profile, tmp_path):
+    settings = {
+        "schedule": "cosine_unshifted",
+        "learning_rate": "1e-3",
+        "min_learning_rate": "1e-4",
+        "warmup_learning_rate": "1e-5",
+        "warmup_steps": "2",
+    }
+    run = make_run(1, base, tmp_path, data, profile, settings=settings)
+    rates = [line["lr"] for line in read_log(run_stage(run) / "train_log.jsonl")]
+    recipe = run.recipe.stage1
+    assert rates == pytest.approx([learning_rate(recipe, step, 6) for step in range(6)], rel=1e-6)
