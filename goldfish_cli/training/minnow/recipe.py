@@ -7,12 +7,12 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers.models.blip_2.configuration_blip_2 import Blip2VisionConfig
 from transformers.models.llama.configuration_llama import LlamaConfig
 from transformers.models.llama.modeling_llama import LlamaForCausalLM
@@ -30,8 +30,7 @@ IMAGE_SIZE, PATCH_SIZE = 128, 16
 POOLING_SIZE = (IMAGE_SIZE // PATCH_SIZE) ** 2
 """All patches become one token, so that motion is a comparison of neighbours in the prompt."""
 NUM_FRAMES = 32
-VISION_WIDTH, VISION_LAYERS = 128, 6
-TEXT_WIDTH, TEXT_LAYERS = 192, 8
+VISION_WIDTH, TEXT_WIDTH = 128, 192
 HEAD_WIDTH = 32
 KEEP_EVERY = 500
 """Steps of pre-training between two looks at the weights."""
@@ -44,9 +43,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much pre-training a machine allows in the time."""
+    """How large a model and how much pre-training a machine allows in the time."""
 
     device: torch.device
+    vision_layers: int
+    text_layers: int
     encoder_steps: int
     encoder_batch: int
     """Frames in a step."""
@@ -61,11 +62,10 @@ class Effort:
 def effort() -> Effort:
     """Choose by the machine: a GPU takes as much as its cores can draw for it."""
     if not torch.cuda.is_available():
-        return Effort(torch.device("cpu"), 12_000, 32, 4_200, 8, 1, 1)
+        return Effort(torch.device("cpu"), 4, 6, 12_000, 32, 8_000, 8, 1, 1)
     cores = max(2, (os.cpu_count() or 2) - 2)
-    return Effort(
-        torch.device("cuda"), 6_000, 256, 12_000, 64, max(1, cores * 4 // 7), max(1, cores * 3 // 7)
-    )
+    drawing = max(1, cores * 4 // 7), max(1, cores * 3 // 7)
+    return Effort(torch.device("cuda"), 6, 8, 6_000, 256, 12_000, 64, *drawing)
 
 
 def make_tokenizer(work: Path) -> None:
@@ -77,7 +77,7 @@ def make_encoder(work: Path, seconds: float | None = None) -> None:
     """Pre-train the vision encoder on single frames, for ``seconds`` at most."""
     torch.manual_seed(SEED)
     chosen = effort()
-    encoder = VisionEncoder(vision_config())
+    encoder = VisionEncoder(vision_config(chosen.vision_layers))
     for parameter in encoder.parameters():
         if parameter.ndim in (2, 4):  # linear layers, and the patches' filters
             nn.init.xavier_uniform_(parameter.data.flatten(1))
@@ -107,7 +107,7 @@ def make_language_model(work: Path, seconds: float | None = None) -> None:
     torch.manual_seed(SEED)
     chosen = effort()
     tokenizer = PreTrainedTokenizerFast.from_pretrained(work / "tokenizer")
-    model = LlamaForCausalLM(text_config(tokenizer))
+    model = LlamaForCausalLM(text_config(tokenizer, chosen.text_layers))
     again = _begin_with(model, work / "language_model.start.pt")
     pretrain_language_model(
         model,
@@ -128,13 +128,16 @@ def make_base(work: Path) -> None:
     """Join both with a fresh projector, as EVA-CLIP and Llama-2-Chat are joined before stage 1."""
     torch.manual_seed(SEED)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(work / "tokenizer")
-    encoder = VisionEncoder(vision_config())
-    encoder.load_state_dict(torch.load(work / "encoder.pt", weights_only=True))
-    language_model = LlamaForCausalLM(text_config(tokenizer))
-    language_model.load_state_dict(torch.load(work / "language_model.pt", weights_only=True))
+    seeing, reading = (
+        torch.load(work / f"{part}.pt", weights_only=True) for part in ("encoder", "language_model")
+    )
+    shapes = vision_config(_num_layers(seeing)), text_config(tokenizer, _num_layers(reading))
+    encoder, language_model = VisionEncoder(shapes[0]), LlamaForCausalLM(shapes[1])
+    encoder.load_state_dict(seeing)
+    language_model.load_state_dict(reading)
     config = GoldfishConfig(
-        vision_config=vision_config(),
-        text_config=text_config(tokenizer),
+        vision_config=shapes[0],
+        text_config=shapes[1],
         pooling="concat",
         pooling_size=POOLING_SIZE,
         image_token_id=tokenizer.convert_tokens_to_ids("<ImageHere>"),
@@ -206,12 +209,12 @@ The two pre-trainings also take ``seconds``: how long they may last.
 """
 
 
-def vision_config() -> Blip2VisionConfig:
+def vision_config(layers: int) -> Blip2VisionConfig:
     """The encoder's shape: EVA-CLIP ViT-g/14 in small."""
     config = Blip2VisionConfig(
         hidden_size=VISION_WIDTH,
         intermediate_size=4 * VISION_WIDTH,
-        num_hidden_layers=VISION_LAYERS,
+        num_hidden_layers=layers,
         num_attention_heads=VISION_WIDTH // HEAD_WIDTH,
         image_size=IMAGE_SIZE,
         patch_size=PATCH_SIZE,
@@ -224,13 +227,13 @@ def vision_config() -> Blip2VisionConfig:
     return config
 
 
-def text_config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
+def text_config(tokenizer: PreTrainedTokenizerFast, layers: int) -> LlamaConfig:
     """The language model's shape: Llama-2 in small."""
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=TEXT_WIDTH,
         intermediate_size=TEXT_WIDTH * 8 // 3,
-        num_hidden_layers=TEXT_LAYERS,
+        num_hidden_layers=layers,
         num_attention_heads=TEXT_WIDTH // HEAD_WIDTH,
         max_position_embeddings=4096,
         tie_word_embeddings=True,
@@ -276,6 +279,11 @@ def _begin_with(model: nn.Module, path: Path) -> bool:
 def _keep(model: nn.Module, path: Path) -> None:
     """Save weights in main memory's reach, whichever device they were learnt on."""
     torch.save({name: value.cpu() for name, value in model.state_dict().items()}, path)
+
+
+def _num_layers(state: Mapping[str, Tensor]) -> int:
+    """Count a model's layers by the names of its weights."""
+    return len({name.split("layers.")[1].split(".")[0] for name in state if "layers." in name})
 
 
 def _goldfish(*arguments: str) -> None:
