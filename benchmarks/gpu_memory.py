@@ -250,7 +250,9 @@ class Draws(Dataset[int]):
         labels = ids.clone()
         labels[:, : shape.context] = -100
         batch = {"input_ids": ids, "labels": labels, "attention_mask": torch.ones_like(ids)}
-        return batch | self._visual(len(draws)) | {"num_tokens": ids.numel(), "rejected": ()}
+        names = tuple(map(str, draws))
+        told = {"num_tokens": ids.numel(), "sample_ids": names, "rejected": ()}
+        return batch | self._visual(len(draws)) | told
 
     def _visual(self, count: int) -> dict[str, torch.Tensor]:
         config, frames = self.config, self.shape.frames

@@ -6,9 +6,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from goldfish_cli.errors import CheckpointError
+from safetensors import SafetensorError
+
+from goldfish_cli.errors import CheckpointError, InputError
 from goldfish_cli.model.bases import is_goldfish
 from goldfish_cli.model.config import GoldfishConfig
+
+_TORCH_WRITER = "inline_container"  # the file of torch's source that writes what torch.save saves
+
+
+@contextmanager
+def explaining_failed_writes(path: Path, hint: str) -> Iterator[None]:
+    """Turn what the system, safetensors or torch say of a full disk into one error of ours.
+
+    Args:
+        path: What is written.
+        hint: What to do.
+
+    Raises:
+        InputError: If the disk is full or ``path`` cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"{path} cannot be written: {reason}.", hint=hint) from error
+    except SafetensorError as error:
+        raise InputError(f"{path} cannot be written: {error}.", hint=hint) from error
+    except RuntimeError as error:
+        if _TORCH_WRITER not in str(error):
+            raise
+        reason = "not all of it could be stored"  # torch does not tell what the system told it
+        raise InputError(f"{path} cannot be written: {reason}.", hint=hint) from error
 
 
 @contextmanager

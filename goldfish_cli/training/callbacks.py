@@ -1,7 +1,6 @@
 """What happens beside the steps: the log, the checks, and stopping in good order."""
 
 import json
-import math
 import os
 import signal
 import time
@@ -138,18 +137,9 @@ class LogCallback(TrainerCallback):
         logs: Mapping[str, float] | None = None,
         **_: Any,
     ) -> None:
-        """Write a record.
-
-        Raises:
-            ModelError: If the loss is no number any more.
-        """
+        """Write a record."""
         if not logs or "loss" not in logs:
             return
-        if not math.isfinite(logs["loss"]):
-            raise ModelError(
-                f"The loss at step {state.global_step} is {logs['loss']}: training has failed.",
-                hint="Lower the learning rate, or compute in float32: set precision in the recipe.",
-            )
         tokens, seconds = self._before
         record = LogRecord(
             stage=self._stage,

@@ -59,7 +59,7 @@ class Collator:
         Returns:
             ``input_ids``, ``labels``, ``attention_mask`` and, with several dialogues in a row,
             ``position_ids``; ``pixel_values`` or ``image_features``; and for the trainer
-            ``num_tokens`` and ``rejected``.
+            ``num_tokens``, ``sample_ids`` (one a row) and ``rejected``.
 
         Raises:
             AnnotationError: If no example of the batch fits the context.
@@ -80,6 +80,7 @@ class Collator:
         batch: dict[str, Any] = _pad(rows)
         batch |= self._visual(fitting)
         batch["num_tokens"] = sum(len(row.ids) for row in rows)
+        batch["sample_ids"] = tuple(example.id for example, _ in fitting)
         batch["rejected"] = tuple(rejected)
         return batch
 

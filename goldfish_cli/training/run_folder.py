@@ -2,20 +2,21 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from goldfish_cli.errors import InputError, UsageError
+from goldfish_cli.errors import UsageError
 from goldfish_cli.model.bases import MINNOW, MINNOW_FOLDER
 from goldfish_cli.model.checkpoint import save_checkpoint
 from goldfish_cli.model.export import export_merged
+from goldfish_cli.model.folders import explaining_failed_writes
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
 from goldfish_cli.model.quiet import silent_transformers
-from goldfish_cli.training.trainer import checkpoints
+from goldfish_cli.training.resume_points import checkpoints, last_whole, remove_all
 
 FOLDERS = {
     1: "stage1_image_align",
@@ -24,6 +25,7 @@ FOLDERS = {
 }
 SETTINGS = "recipe.yaml"
 SUMMARY = "run.json"
+PASSES = "passes.json"
 # These may change between a run and its continuation: no step depends on them.
 _FREE = frozenset(
     {"log_steps", "save_steps", "keep_checkpoints", "max_bad_samples", "workers", "name", "start"}
@@ -41,13 +43,25 @@ class RunFolder:
         """Whether the stage's checkpoint is there; the summary is written last."""
         return (self.path / SUMMARY).is_file()
 
-    def last_checkpoint(self) -> Path | None:
-        """Return the latest whole checkpoint of an unfinished run."""
-        found = checkpoints(self.path)
-        return found[-1] if found else None
+    @property
+    def rows_per_pass(self) -> int | None:
+        """How many samples went at once when memory ran out; ``None`` if it never did."""
+        path = self.path / PASSES
+        return int(json.loads(path.read_text())["rows"]) if path.is_file() else None
 
-    def begin(self, settings: Mapping[str, Any], *, resume: bool) -> Path | None:
+    def remember_passes(self, rows: int) -> None:
+        """Note how many samples go at once, for a run that resumes."""
+        self._write(PASSES, json.dumps({"rows": rows}) + "\n")
+
+    def begin(
+        self, settings: Mapping[str, Any], *, resume: bool, note: Callable[[str], None]
+    ) -> Path | None:
         """Note the settings of a new run, or check that a resumed one has the same.
+
+        Args:
+            settings: Plain values.
+            resume: Whether to continue what is there.
+            note: Hears of damaged checkpoints.
 
         Returns:
             The checkpoint to continue from; ``None`` to start at step 0.
@@ -55,8 +69,10 @@ class RunFolder:
         Raises:
             UsageError: If there is a run already and ``resume`` is not set, or its settings differ.
             InputError: If the folder cannot be written.
+            CheckpointError: If there are checkpoints and none is whole.
         """
-        if self.last_checkpoint() is None:
+        if not checkpoints(self.path):
+            (self.path / PASSES).unlink(missing_ok=True)
             self._write(
                 SETTINGS, yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True)
             )
@@ -73,7 +89,7 @@ class RunFolder:
                 f"The run in {self.path} began with other settings: {', '.join(differing)}.",
                 hint=f"Resume with the same; they stand in {self.path / SETTINGS}.",
             )
-        return self.last_checkpoint()
+        return last_whole(self.path, note)
 
     def publish(
         self,
@@ -96,7 +112,7 @@ class RunFolder:
         """
         scratch = self.path / ".publish"
         shutil.rmtree(scratch, ignore_errors=True)
-        try:
+        with explaining_failed_writes(self.path, "Free some disk and continue with --resume."):
             if whole:
                 model.config.base_models = {}
                 with silent_transformers():
@@ -110,29 +126,20 @@ class RunFolder:
                     shutil.rmtree(target)
                 part.replace(target)
             scratch.rmdir()
-        except OSError as error:
-            raise InputError(
-                f"The checkpoint cannot be written to {self.path}: {error.strerror}.",
-                hint="Free some disk and continue with --resume.",
-            ) from error
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Mark the stage as done; there is nothing left to resume."""
-        for checkpoint in checkpoints(self.path):
-            shutil.rmtree(checkpoint)
+        remove_all(self.path)
         self._write(SUMMARY, json.dumps(dict(summary), indent=2, ensure_ascii=False) + "\n")
 
     def _write(self, name: str, text: str) -> None:
         partial = self.path / f".{name}.partial"
-        try:
+        with explaining_failed_writes(
+            self.path / name, "Free some disk, or name another folder with --out."
+        ):
             self.path.mkdir(parents=True, exist_ok=True)
             partial.write_text(text, encoding="utf-8")
             partial.replace(self.path / name)
-        except OSError as error:
-            raise InputError(
-                f"{self.path / name} cannot be written: {error.strerror}.",
-                hint="Free some disk, or name another folder with --out.",
-            ) from error
 
 
 def find_start(start: str | None, stage: int, out: Path) -> str:

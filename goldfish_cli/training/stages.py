@@ -42,6 +42,7 @@ from goldfish_cli.training.encoding import (
     weight_dtype,
 )
 from goldfish_cli.training.recipes import LoraRecipe, Recipe, StageRecipe
+from goldfish_cli.training.resume_points import step_of
 from goldfish_cli.training.run_folder import FOLDERS, RunFolder, find_start
 from goldfish_cli.training.schedules import learning_rate
 from goldfish_cli.training.stage_data import StageData, gather, num_steps, report
@@ -134,7 +135,7 @@ def run_stage(run: StageRun, watcher: Watcher | None = None) -> Path:
     settings = resolve_settings(
         run.recipe.stage(run.stage), run.profile, loaded.config, loaded.device.type
     )
-    checkpoint = run.folder.begin(_noted(run, settings), resume=run.resume)
+    checkpoint = run.folder.begin(_noted(run, settings), resume=run.resume, note=watcher.note)
     data = gather(run.sources, run.videos, settings, watcher.rejected)
     reader = _reader(run, settings, loaded)
     if reader.store is not None:
@@ -298,6 +299,8 @@ def _trainer(
         encoder_chunk=run.profile.encoder_chunk,
         max_bad_samples=settings.max_bad_samples,
         on_rejected=watcher.rejected,
+        rows_per_pass=run.folder.rows_per_pass,
+        on_smaller=partial(_tell_of_smaller_passes, run, watcher),
     )
     log = TrainingLog(run.folder.path / LOG_NAME)
     trainer.add_callback(GradientCheck())
@@ -313,12 +316,18 @@ def _trainer(
     return trainer
 
 
+def _tell_of_smaller_passes(run: StageRun, watcher: Watcher, rows: int) -> None:
+    run.folder.remember_passes(rows)
+    watcher.note(
+        f"memory ran out: from now on {rows} of a batch's samples go through the model at once; "
+        "what is learnt stays the same"
+    )
+
+
 def _train(trainer: StageTrainer, run: StageRun, checkpoint: Path | None, watcher: Watcher) -> None:
     interrupter = Interrupter()
     trainer.add_callback(interrupter)
-    TrainingLog(run.folder.path / LOG_NAME).rewind(
-        int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
-    )
+    TrainingLog(run.folder.path / LOG_NAME).rewind(step_of(checkpoint) if checkpoint else 0)
     watcher.phase(f"stage {run.stage}", trainer.args.max_steps, "steps")
     with interrupter.listening():
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)

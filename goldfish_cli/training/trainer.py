@@ -1,14 +1,15 @@
 """A stage's training loop: the Transformers Trainer with our data order and checkpoints."""
 
+import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset, Sampler
 from transformers.trainer import Trainer
@@ -16,13 +17,20 @@ from transformers.trainer_callback import PrinterCallback
 from transformers.training_args import TrainingArguments
 
 from goldfish_cli.data.dataset import DrawOrder, Rejected
-from goldfish_cli.errors import AnnotationError, CheckpointError, InputError
+from goldfish_cli.errors import (
+    AnnotationError,
+    CheckpointError,
+    ModelError,
+    OutOfMemoryError,
+)
+from goldfish_cli.model.folders import explaining_failed_writes
 from goldfish_cli.model.quantized_training import checkpointing_options
 from goldfish_cli.training.collator import fit_mask
+from goldfish_cli.training.passes import free_memory, is_out_of_memory, pieces
 from goldfish_cli.training.recipes import StageRecipe
+from goldfish_cli.training.resume_points import checkpoints, seal
 
 TRAINABLE = "trainable.safetensors"
-_STATE = "trainer_state.json"
 _STAGING = ".partial"
 
 
@@ -52,7 +60,7 @@ def training_arguments(
         activation_checkpointing=activation_checkpointing,
         logging_steps=recipe.log_steps,
         logging_first_step=True,
-        logging_nan_inf_filter=False,  # a loss that is no number is an error here, see LogCallback
+        logging_nan_inf_filter=False,  # a loss that is no number is an error here
         save_strategy="steps" if recipe.save_steps else "no",
         save_steps=recipe.save_steps or 500,
         save_total_limit=recipe.keep_checkpoints,
@@ -88,6 +96,9 @@ class StageTrainer(Trainer):
         encoder_chunk: Frames that go through the vision encoder at once.
         max_bad_samples: Samples that may be rejected before the run stops.
         on_rejected: Hears of each of them.
+        rows_per_pass: Samples that go through the model at once; ``None``: the whole batch. Less
+            where memory once ran out.
+        on_smaller: Hears when memory has run out, and how many samples go at once from now on.
     """
 
     def __init__(
@@ -103,6 +114,8 @@ class StageTrainer(Trainer):
         encoder_chunk: int,
         max_bad_samples: int,
         on_rejected: Callable[[Rejected], None],
+        rows_per_pass: int | None = None,
+        on_smaller: Callable[[int], None] = lambda rows: None,
     ) -> None:
         self._network = model
         self._order = order
@@ -111,6 +124,10 @@ class StageTrainer(Trainer):
         self._max_bad = max_bad_samples
         self._on_rejected = on_rejected
         self._staging = False
+        self._rows = rows_per_pass or args.per_device_train_batch_size
+        self._on_smaller = on_smaller
+        self._step: list[tuple[dict[str, Any], tuple[str, ...]]] = []  # batches, names of samples
+        self._last_ids: list[str] = []
         self.rejected: list[Rejected] = []
         self.num_tokens = 0
         args.activation_checkpointing_kwargs = checkpointing_options(model)
@@ -141,12 +158,88 @@ class StageTrainer(Trainer):
         return 0
 
     def _prepare_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        rejected, num_tokens = inputs.pop("rejected", ()), inputs.pop("num_tokens", 0)
-        for item in rejected:
-            self._reject(item)
-        if self._network.training:
-            self.num_tokens += num_tokens
+        for name in ("rejected", "num_tokens", "sample_ids"):  # those of held back samples
+            inputs.pop(name, None)
         return super()._prepare_inputs(inputs)
+
+    def training_step(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Tensor:
+        """Learn from one batch; in smaller pieces, from the step's first batch on, if it must be.
+
+        Raises:
+            ModelError: If the loss is no number; it names the samples.
+            OutOfMemoryError: If a single sample does not fit.
+        """
+        for item in inputs.pop("rejected"):
+            self._reject(item)
+        self.num_tokens += inputs.pop("num_tokens")
+        self._step.append((inputs, inputs.pop("sample_ids")))
+        due = self._step[-1:]
+        while True:
+            try:
+                losses = [self._learn(model, *batch, num_items_in_batch) for batch in due]
+                break
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._shrink(error)
+            free_memory()  # here, where the error no longer holds what the pass has left
+            model.zero_grad()
+            due = self._step
+        if self.accelerator.sync_gradients:
+            self._last_ids = [name for _, names in self._step for name in names]
+            self._step = []
+        return losses[-1]
+
+    def _learn(
+        self,
+        model: nn.Module,
+        batch: dict[str, Any],
+        names: tuple[str, ...],
+        num_items: Tensor | int | None,
+    ) -> Tensor:
+        """Pass a batch forwards and backwards, piece by piece; the sum of the losses."""
+        config: Any = self._network.config
+        total = torch.zeros((), device=self.args.device)
+        for rows, piece in pieces(
+            batch,
+            self._rows,
+            image_token_id=config.image_token_id,
+            tokens_per_frame=config.tokens_per_frame,
+        ):
+            loss = super().training_step(model, dict(piece), num_items)
+            if not torch.isfinite(loss):
+                raise _failed(
+                    f"loss is {loss.item()}", self.state.global_step, [names[i] for i in rows]
+                )
+            total += loss
+        return total
+
+    def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
+        norm = super()._get_grad_norm(model, grad_norm)  # type: ignore[no-untyped-call]
+        scaled = self.accelerator.scaler is not None  # it leaves such a step out, and goes on
+        if not scaled and not math.isfinite(norm):
+            raise _failed(f"gradient norm is {norm}", self.state.global_step, self._last_ids)
+        return norm
+
+    def _shrink(self, error: Exception) -> None:
+        if self.args.world_size > 1:
+            raise OutOfMemoryError(
+                f"One of {self.args.world_size} processes ran out of memory.",
+                hint="Resume with a smaller batch_size and more gradient_accumulation.",
+            ) from error
+        if self._rows == 1:
+            length = max(batch["input_ids"].shape[1] for batch, _ in self._step)
+            raise OutOfMemoryError(
+                f"A single sample of {length} tokens does not fit the memory.",
+                hint="Lower max_context_tokens or num_frames, or choose a profile with less.",
+            ) from error
+        self._rows = (self._rows + 1) // 2
+        self._on_smaller(self._rows)
 
     def _reject(self, item: Rejected) -> None:
         self.rejected.append(item)
@@ -191,17 +284,17 @@ class StageTrainer(Trainer):
             return
         self._staging = True
         try:
-            super()._save_checkpoint(model, trial)
-        except OSError as error:
-            raise InputError(
-                f"The checkpoint cannot be written to {out}: {error}.",
-                hint="Free some disk and continue with --resume.",
-            ) from error
+            with explaining_failed_writes(out / name, "Free some disk and continue with --resume."):
+                super()._save_checkpoint(model, trial)
+                self.accelerator.wait_for_everyone()  # each process has written its random state
+                if self.args.should_save:
+                    seal(out / _STAGING / name)
+                    (out / _STAGING / name).replace(out / name)
         finally:
             self._staging = False
+            if self.args.should_save:
+                shutil.rmtree(out / _STAGING, ignore_errors=True)
         if self.args.should_save:
-            (out / _STAGING / name).replace(out / name)
-            shutil.rmtree(out / _STAGING)
             for old in checkpoints(out)[: -(self.args.save_total_limit or 1)]:
                 shutil.rmtree(old)
 
@@ -230,10 +323,12 @@ class StageTrainer(Trainer):
                 parameter.copy_(stored[name])
 
 
-def checkpoints(out: Path) -> list[Path]:
-    """Return the whole checkpoints of a run, the oldest first."""
-    found = [path for path in out.glob("checkpoint-*") if (path / _STATE).is_file()]
-    return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))
+def _failed(what: str, step: int, names: Sequence[str]) -> ModelError:
+    shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    return ModelError(
+        f"The {what} at step {step + 1}, on: {shown}.",
+        hint="Look at these samples, lower the learning rate, or set precision=float32.",
+    )
 
 
 def _trainable(model: nn.Module) -> dict[str, nn.Parameter]:
