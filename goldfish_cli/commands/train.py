@@ -1,5 +1,6 @@
 """``goldfish train``: the three stages, from a base model to one that answers."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -160,13 +161,17 @@ def train(
 def _run(runs: "list[StageRun]", *, as_json: bool, quiet: bool) -> None:
     from goldfish_cli.training.stages import run_stage
 
+    speaks = os.environ.get("RANK", "0") == "0"  # the first of several processes, or the only one
     for run in runs:
         if run.folder.finished:
-            note(f"Stage {run.stage} is finished: {run.folder.path}", quiet=quiet or as_json)
+            silent = quiet or as_json or not speaks
+            note(f"Stage {run.stage} is finished: {run.folder.path}", quiet=silent)
             folder = run.folder.path
         else:
-            with TrainView(as_json=as_json, quiet=quiet) as view:
+            with TrainView(as_json=as_json and speaks, quiet=quiet or not speaks) as view:
                 folder = run_stage(run, view.watcher())
+        if not speaks:
+            continue
         if as_json:
             show_json({"stage": run.stage, "checkpoint": folder})
         else:

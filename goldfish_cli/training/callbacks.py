@@ -150,6 +150,8 @@ class LogCallback(TrainerCallback):
             seconds=round(seconds + time.perf_counter() - self._began, 3),
             memory=round(peak_memory_gib(), 3),
         )
+        if not state.is_world_process_zero:
+            return
         self._log.append(asdict(record))
         self._tell(record)
 
@@ -200,10 +202,16 @@ def check_gradients(model: nn.Module) -> None:
 
 
 class Interrupter(TrainerCallback):
-    """Turns Ctrl-C into a checkpoint and an orderly end."""
+    """Turns Ctrl-C into a checkpoint and an orderly end.
 
-    def __init__(self) -> None:
+    Args:
+        asked_anywhere: Tells whether any of the processes has been asked to stop, so that all stop
+            at the same step.
+    """
+
+    def __init__(self, asked_anywhere: Callable[[bool], bool] = bool) -> None:
         self.requested = False
+        self._asked_anywhere = asked_anywhere
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -231,6 +239,7 @@ class Interrupter(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Save and stop, if asked to."""
+        self.requested = self._asked_anywhere(self.requested)
         if self.requested:
             control.should_save = True
             control.should_training_stop = True

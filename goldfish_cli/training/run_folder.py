@@ -72,10 +72,10 @@ class RunFolder:
             CheckpointError: If there are checkpoints and none is whole.
         """
         if not checkpoints(self.path):
-            (self.path / PASSES).unlink(missing_ok=True)
             self._write(
                 SETTINGS, yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True)
             )
+            (self.path / PASSES).unlink(missing_ok=True)
             return None
         if not resume:
             raise UsageError(

@@ -6,6 +6,7 @@ adapters of the language model to answer questions. Each starts where the one be
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from goldfish_cli.model.adapters import add_lora, merge_lora
 from goldfish_cli.model.bases import MINNOW, MINNOW_FOLDER, Role, identify
 from goldfish_cli.model.checkpoint import has_adapter
 from goldfish_cli.model.config import GoldfishConfig
+from goldfish_cli.model.devices import choose_device
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration, has_quantized_weights
 from goldfish_cli.model.loader import LoadedModel, load_model
 from goldfish_cli.profiles import Profile
@@ -41,6 +43,7 @@ from goldfish_cli.training.encoding import (
     vision_encoder,
     weight_dtype,
 )
+from goldfish_cli.training.processes import Processes
 from goldfish_cli.training.recipes import LoraRecipe, Recipe, StageRecipe
 from goldfish_cli.training.resume_points import step_of
 from goldfish_cli.training.run_folder import FOLDERS, RunFolder, find_start
@@ -123,9 +126,10 @@ def run_stage(run: StageRun, watcher: Watcher | None = None) -> Path:
         CheckpointError: If the start cannot be loaded.
         InterruptedRunError: After Ctrl-C, once a checkpoint is saved.
     """
-    watcher = watcher or Watcher()
     if run.profile.threads:
         torch.set_num_threads(run.profile.threads)
+    processes = Processes(on_cpu=choose_device(run.profile).type == "cpu")
+    watcher = (watcher or Watcher()) if processes.is_main else Watcher()
     set_seed(run.seed)
     start = find_start(run.start, run.stage, run.out)
     loaded = load_model(
@@ -135,23 +139,26 @@ def run_stage(run: StageRun, watcher: Watcher | None = None) -> Path:
     settings = resolve_settings(
         run.recipe.stage(run.stage), run.profile, loaded.config, loaded.device.type
     )
-    checkpoint = run.folder.begin(_noted(run, settings), resume=run.resume, note=watcher.note)
+    checkpoint = processes.once(
+        lambda: run.folder.begin(_noted(run, settings), resume=run.resume, note=watcher.note)
+    )
     data = gather(run.sources, run.videos, settings, watcher.rejected)
     reader = _reader(run, settings, loaded)
     if reader.store is not None:
-        data = _encode(run, loaded, reader, data, settings, watcher)
+        data, reader = _encode(run, loaded, reader, data, settings, watcher, processes)
     dtype = weight_dtype(loaded.model)
     mark_trainable(loaded.model, settings)
-    trainer = _trainer(run, settings, loaded, reader, data, watcher)
+    trainer = _trainer(run, settings, loaded, reader, data, watcher, processes)
     began = time.perf_counter()
-    _train(trainer, run, checkpoint, watcher)
+    _train(trainer, run, checkpoint, watcher, processes)
     seconds = time.perf_counter() - began
     if settings.full:  # no base model holds these weights any more: the encoder goes with them
         loaded.model.language_model.to(dtype)
-        with vision_encoder(loaded, offline=run.offline):
+    keep_encoder = vision_encoder(loaded, offline=run.offline) if settings.full else nullcontext()
+    if processes.is_main:
+        with keep_encoder:
             _save(run, settings, loaded, trainer, seconds)
-    else:
-        _save(run, settings, loaded, trainer, seconds)
+    processes.wait()
     return run.folder.path
 
 
@@ -246,20 +253,26 @@ def _encode(
     data: StageData,
     settings: StageRecipe,
     watcher: Watcher,
-) -> StageData:
+    processes: Processes,
+) -> tuple[StageData, ClipReader]:
     groups = data.groups()
     watcher.phase("looking up stored features", len(groups), "clips")
     missing, rejected = find_missing(reader, groups)
     report(rejected, settings.max_bad_samples, watcher.rejected)
+    processes.wait()  # nobody stores anything before all have looked
     if missing:
-        watcher.phase("encoding clips", len(missing), "clips")
+        share = processes.share(missing)
+        watcher.phase("encoding clips", len(share), "clips")
         with vision_encoder(loaded, offline=run.offline):
             unreadable = encode_groups(
-                loaded.model, reader, missing, chunk=run.profile.encoder_chunk, done=watcher.done
+                loaded.model, reader, share, chunk=run.profile.encoder_chunk, done=watcher.done
             )
+        unreadable = processes.collect(unreadable)
         report(unreadable, settings.max_bad_samples, watcher.rejected)
+        processes.wait()
+        reader = _reader(run, settings, loaded)  # what the others have stored is there now
     gone = {item.id for item in rejected}
-    return data.only(lambda group: group[0].id not in gone and reader.is_stored(group[0]))
+    return data.only(lambda group: group[0].id not in gone and reader.is_stored(group[0])), reader
 
 
 def _trainer(
@@ -269,6 +282,7 @@ def _trainer(
     reader: ClipReader,
     data: StageData,
     watcher: Watcher,
+    processes: Processes,
 ) -> StageTrainer:
     assert settings.batch_size is not None and settings.gradient_accumulation is not None
     train, validation = data.mixtures(reader, settings, run.seed)
@@ -308,7 +322,7 @@ def _trainer(
         LogCallback(
             run.stage,
             log,
-            count_tokens=lambda: trainer.num_tokens,
+            count_tokens=lambda: processes.total(trainer.num_tokens),
             tell=watcher.record,
             advance=watcher.done,
         )
@@ -324,10 +338,17 @@ def _tell_of_smaller_passes(run: StageRun, watcher: Watcher, rows: int) -> None:
     )
 
 
-def _train(trainer: StageTrainer, run: StageRun, checkpoint: Path | None, watcher: Watcher) -> None:
-    interrupter = Interrupter()
+def _train(
+    trainer: StageTrainer,
+    run: StageRun,
+    checkpoint: Path | None,
+    watcher: Watcher,
+    processes: Processes,
+) -> None:
+    interrupter = Interrupter(asked_anywhere=processes.any)
     trainer.add_callback(interrupter)
-    TrainingLog(run.folder.path / LOG_NAME).rewind(step_of(checkpoint) if checkpoint else 0)
+    if processes.is_main:
+        TrainingLog(run.folder.path / LOG_NAME).rewind(step_of(checkpoint) if checkpoint else 0)
     watcher.phase(f"stage {run.stage}", trainer.args.max_steps, "steps")
     with interrupter.listening():
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)

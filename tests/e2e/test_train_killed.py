@@ -1,4 +1,4 @@
-"""A training that is killed over and over, at any moment, ends with the weights of one left alone."""
+"""A training killed over and over, at any moment, ends with the weights of one left alone."""
 
 import os
 import random
