@@ -2,7 +2,8 @@
 
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -131,13 +132,14 @@ class StageTrainer(Trainer):
         self.rejected: list[Rejected] = []
         self.num_tokens = 0
         args.activation_checkpointing_kwargs = checkpointing_options(model)
-        super().__init__(
-            model,
-            args,
-            data_collator=collator,
-            train_dataset=train_dataset,
-            eval_dataset=eval_dataset,
-        )
+        with _not_called_quantized(model):
+            super().__init__(
+                model,
+                args,
+                data_collator=collator,
+                train_dataset=train_dataset,
+                eval_dataset=eval_dataset,
+            )
         self.remove_callback(PrinterCallback)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
@@ -321,6 +323,23 @@ class StageTrainer(Trainer):
         with torch.no_grad():
             for name, parameter in parameters.items():
                 parameter.copy_(stored[name])
+
+
+@contextmanager
+def _not_called_quantized(model: nn.Module) -> Iterator[None]:
+    """Let a quantized model pass the Trainer, which knows no other learning part than PEFT's.
+
+    It looks for an adapter around the whole model; ours sits inside, and the projector needs none.
+    """
+    marked = getattr(model, "is_quantized", False)
+    if not marked:
+        yield
+        return
+    model.is_quantized = False  # type: ignore[assignment]  # an attribute of Transformers' models
+    try:
+        yield
+    finally:
+        model.is_quantized = True  # type: ignore[assignment]
 
 
 def _failed(what: str, step: int, names: Sequence[str]) -> ModelError:

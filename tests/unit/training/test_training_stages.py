@@ -59,29 +59,44 @@ def test_the_checkpoint_names_its_base_models_by_content(finished, base, profile
         assert loaded.config.base_models[role]["hash"] == identify(base, role)
 
 
+@pytest.mark.parametrize("quantization", ["none", "int8", "nf4"])
+@pytest.mark.parametrize("stage", [1, 2, 3])
 def test_frozen_weights_are_the_same_bytes_after_training(
-    base, data, profile, tmp_path, monkeypatch
+    stage, quantization, base, data, profile, tmp_path, monkeypatch
 ):
+    """Parameters, buffers and what bitsandbytes keeps beside them, an evaluation in between."""
     kept = {}
     original = mark_trainable
 
     def remember(model, settings):
         kept["model"] = model
         original(model, settings)
-        kept["before"] = {n: p.clone() for n, p in model.named_parameters() if not p.requires_grad}
+        kept["before"] = frozen_bytes(model)
 
     monkeypatch.setattr("goldfish_cli.training.stages.mark_trainable", remember)
-    run_stage(make_run(3, base, tmp_path, data, profile))
+    quantized = profile.model_copy(update={"quantization": quantization})
+    settings = {"validation": 0.3, "save_steps": 2} if stage == 3 else {}
+    run_stage(make_run(stage, base, tmp_path, data, quantized, settings=settings))
     model, before = kept["model"], kept["before"]
-    parameters = dict(model.named_parameters())
-    assert {name.split(".")[0] for name in before} == {"vision_encoder", "language_model"}
-    for name, tensor in before.items():
-        assert parameters[name].grad is None
-        assert torch.equal(parameters[name].view(torch.uint8), tensor.view(torch.uint8)), name
-    learnt = {name for name, p in parameters.items() if p.requires_grad}
-    assert {"projector.linear.weight", "projector.linear.bias"} < learnt
+    assert {name.split(".")[0] for name in before} >= {"vision_encoder", "language_model"}
+    after = frozen_bytes(model)
+    assert before.keys() == after.keys()
+    assert [name for name, content in before.items() if content != after[name]] == []
+    learnt = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    assert {"projector.linear.weight", "projector.linear.bias"} <= learnt.keys()
     adapters = {name.split(".")[-4] for name in learnt if "lora" in name}
-    assert adapters == {"q_proj", "v_proj"}
+    assert adapters == ({"q_proj", "v_proj"} if stage == 3 else set())
+    assert all(bool(p.any()) for name, p in learnt.items() if "lora_B" in name)  # they began at 0
+
+
+def frozen_bytes(model) -> dict[str, bytes]:
+    learnt = {name for name, p in model.named_parameters() if p.requires_grad}
+    state = {name: tensor for name, tensor in model.state_dict().items() if name not in learnt}
+    return {
+        name: tensor.detach().contiguous().cpu().view(torch.uint8).numpy().tobytes()
+        for name, tensor in state.items()
+        if isinstance(tensor, torch.Tensor) and tensor.dim()
+    }
 
 
 def test_the_encoder_never_leaves_evaluation_mode(model):
