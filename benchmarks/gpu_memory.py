@@ -43,6 +43,7 @@ from goldfish_cli.model.preprocessing import preprocess_frames
 from goldfish_cli.model.vision_encoder import VisionEncoder
 from goldfish_cli.profiles import Profile, load_profile
 from goldfish_cli.training.callbacks import GradientCheck
+from goldfish_cli.training.plan import learning_of
 from goldfish_cli.training.recipes import LoraRecipe, StageRecipe
 from goldfish_cli.training.schedules import learning_rate
 from goldfish_cli.training.stages import mark_trainable
@@ -221,8 +222,12 @@ class Bench:
                 "max_text_tokens": shape.text,
             }
         )
-        planner = MemoryPlanner(self.config, stored_features=stored)
-        parts = planner.plan(profile, cast("Use", str(shape.stage))).parts
+        planner = MemoryPlanner(
+            self.config, learning=learning_of(stage_recipe(shape)), stored_features=stored
+        )
+        parts = planner.plan(
+            profile, cast("Use", str(shape.stage)), longest=shape.context + shape.text
+        ).parts
         return sum(gib for name, gib in parts.items() if name != "runtime")
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from transformers.configuration_utils import PreTrainedConfig
 
+from goldfish_cli.model.answer_loss import LOSS_ROWS
 from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
 from goldfish_cli.model.machine import gpu_memory_gib, main_memory_gib
@@ -20,16 +21,34 @@ from goldfish_cli.profiles import Profile
 Use = Literal["ask", "1", "2", "3"]
 
 _GIB = 2**30
-_LORA_TARGETS = ("q_proj", "v_proj")
 _FLOAT_BYTES = 4  # trained weights, their gradients, norms and losses stay float32
 _ADAM_BYTES = 8  # two float32 moments for each parameter
-_LOSS_BYTES = 12  # float32 logits, their softmax, its gradient
+_ADAM_8BIT_BYTES = 2 + 2 * 4 / 256  # two bytes, and a float for 256 of each
+_LOSS_BYTES = 8  # float32 logits, whose gradient takes the place of their softmax
+_BACKWARD_BYTES = 16  # of each hidden value, while a block's gradient is computed
 _NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)  # 4 bits; a byte for 64 of them; a float for 256 bytes
 _INT8_ROW_BYTES = 4  # one float32 scale for each output row
 _STAGE_1_PROMPT_TOKENS = 64  # around the picture, generously: "Describe this image in detail."
 _GPU_RUNTIME_GIB = 0.8  # CUDA context and cuBLAS workspaces
 _CPU_RUNTIME_GIB = 0.7  # Python, torch and Transformers themselves
 _FRAGMENTATION = 0.04  # share of the rest that the allocator cannot hand out
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """What learns beside the projector, and what the optimizer keeps of it."""
+
+    lora_rank: int | None = 64
+    """Rank of the adapters; ``None`` without."""
+    lora_targets: tuple[str, ...] = ("q_proj", "v_proj")
+    """Names of the linear layers that get one."""
+    full: bool = False
+    """Whether the whole language model learns."""
+    eight_bit_optimizer: bool = False
+    """Whether the optimizer keeps a byte of each of its two moments, not a float."""
+
+
+_PROJECTOR_ONLY = Learning(lora_rank=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,46 +76,67 @@ class MemoryPlanner:
 
     Args:
         config: Sizes of the model; ``GoldfishConfig()`` is ViT-g/14 with Llama-2-7B.
-        lora_rank: Rank of the adapters on the query and value projections.
+        learning: What learns beside the projector; ``None``: adapters of rank 64 on the query and
+            value projections, in stage 3.
         stored_features: Train from the feature store, with no vision encoder in memory.
     """
 
     def __init__(
-        self, config: GoldfishConfig, *, lora_rank: int = 64, stored_features: bool = False
+        self,
+        config: GoldfishConfig,
+        *,
+        learning: Learning | None = None,
+        stored_features: bool = False,
     ) -> None:
         with torch.device("meta"):
-            model = GoldfishForConditionalGeneration(
-                config, with_vision_encoder=not stored_features
-            )
+            model = GoldfishForConditionalGeneration(config)
         head = model.get_output_embeddings()
         linear = {
             name: module
             for name, module in model.language_model.named_modules()
             if isinstance(module, nn.Linear) and module is not head
         }
-        adapted = [linear[name] for name in linear if name.rpartition(".")[2] in _LORA_TARGETS]
+        wanted = learning or Learning()
+        adapted = [linear[n] for n in linear if n.rpartition(".")[2] in wanted.lora_targets]
+        rank = wanted.lora_rank or 0
         self.config = config
-        self.lora_rank = lora_rank
+        self.learning = learning
         self.num_adapters = len(adapted)
-        self.num_vision = _num_parameters(model.vision_encoder)
+        self.adapter_inputs = sum(module.in_features for module in adapted)
+        whole_vision = _num_parameters(model.vision_encoder)
+        self.num_vision = 0 if stored_features else whole_vision
         self.num_projector = _num_parameters(model.projector)
-        self.num_adapter = lora_rank * sum(m.in_features + m.out_features for m in adapted)
+        self.num_adapter = rank * sum(m.in_features + m.out_features for m in adapted)
         self.num_quantizable = sum(module.weight.numel() for module in linear.values())
         self.num_rows = sum(module.out_features for module in linear.values())
         self.num_largest = max((module.weight.numel() for module in linear.values()), default=0)
         self.num_other = _num_parameters(model.language_model) - self.num_quantizable
 
+        adapters = self.num_adapter if learning and learning.lora_rank else 0
+        self.num_parameters = whole_vision + self.num_projector + self.num_text + adapters
+
     def without_encoder(self) -> "MemoryPlanner":
         """Return a planner of the same model that trains from stored features."""
-        return MemoryPlanner(self.config, lora_rank=self.lora_rank, stored_features=True)
+        return MemoryPlanner(self.config, learning=self.learning, stored_features=True)
 
-    def plan(self, profile: Profile, use: Use = "ask") -> MemoryPlan:
+    @property
+    def num_text(self) -> int:
+        """Parameters of the language model."""
+        return self.num_quantizable + self.num_other
+
+    def plan(self, profile: Profile, use: Use = "ask", *, longest: int | None = None) -> MemoryPlan:
         """Estimate the peak of asking a question (``ask``) or of training stage 1, 2 or 3.
 
-        The projector trains in every stage, adapters in stage 3.
+        Args:
+            profile: The limits; training fills them, except that stage 1 has a short prompt.
+            use: What is done.
+            longest: Tokens of the longest sample, where that is known.
         """
-        parts = self._weights(profile) | (
-            self._answering(profile) if use == "ask" else self._training(profile, use)
+        learning = self._learning(use)
+        parts = self._weights(profile, learning) | (
+            self._answering(profile)
+            if use == "ask"
+            else self._training(profile, use, learning, longest)
         )
         parts["encoder workspace"] = self._encoder_workspace(profile, use)
         on_gpu = _is_on_gpu(profile)
@@ -106,40 +146,58 @@ class MemoryPlanner:
         machine = gpu_memory_gib() if on_gpu else main_memory_gib()
         return MemoryPlan(gib, profile.memory_gib or machine)
 
-    def _weights(self, profile: Profile) -> dict[str, float]:
+    def num_learning(self, use: Use) -> int:
+        """Count the parameters that learn in a stage."""
+        learning = self._learning(use)
+        adapters = self.num_adapter if learning.lora_rank else 0
+        return self.num_projector + adapters + (self.num_text if learning.full else 0)
+
+    def _learning(self, use: Use) -> Learning:
+        usual = _PROJECTOR_ONLY if use in ("1", "2") else Learning()
+        return self.learning or usual
+
+    def _weights(self, profile: Profile, learning: Learning) -> dict[str, float]:
         width = _bytes_per_weight(profile)
         quantized = {
             "none": width * self.num_quantizable,
             "int8": self.num_quantizable + _INT8_ROW_BYTES * self.num_rows,
             "nf4": _NF4_BYTES * self.num_quantizable,
         }[profile.quantization]
+        text = quantized + width * self.num_other
         return {
             "vision encoder": width * self.num_vision,
-            "language model": quantized + width * self.num_other,
+            "language model": _FLOAT_BYTES * self.num_text if learning.full else text,
             "projector": _FLOAT_BYTES * self.num_projector,
-            "adapters": _FLOAT_BYTES * self.num_adapter,
+            "adapters": _FLOAT_BYTES * self.num_adapter if learning.lora_rank else 0,
         }
 
-    def _training(self, profile: Profile, use: Use) -> dict[str, float]:
-        trained = self.num_projector + (self.num_adapter if use == "3" else 0)
+    def _training(
+        self, profile: Profile, use: Use, learning: Learning, longest: int | None
+    ) -> dict[str, float]:
+        trained = self.num_learning(use)
+        context = profile.max_context_tokens
         if use == "1":
-            context = self.config.tokens_per_frame + _STAGE_1_PROMPT_TOKENS
-        else:
-            context = profile.max_context_tokens
-        tokens = profile.batch_size * (context + profile.max_text_tokens)
-        answer_tokens = profile.batch_size * profile.max_text_tokens
+            context = min(context, self.config.tokens_per_frame + _STAGE_1_PROMPT_TOKENS)
+        tokens = profile.batch_size * (longest or context + profile.max_text_tokens)
+        answer_tokens = min(profile.batch_size * profile.max_text_tokens, LOSS_ROWS)
         text = self.config.text_config
         width = _bytes_per_weight(profile)
-        block = tokens * self._saved_per_token(profile, adapted=use == "3")
+        moments = _ADAM_8BIT_BYTES if learning.eight_bit_optimizer else _ADAM_BYTES
+        block = tokens * (
+            self._saved_per_token(profile, learning) + _BACKWARD_BYTES * text.hidden_size
+        )
+        logits = answer_tokens * text.vocab_size * (2 * width + _LOSS_BYTES)
         if profile.activation_checkpointing:  # each block's input, and one block at a time
             saved = tokens * width * text.hidden_size * text.num_hidden_layers + block
+            logits = max(0.0, logits - block)  # they are gone before a block is computed again
         else:
-            saved = block * text.num_hidden_layers
+            one_less = tokens * self._saved_per_token(profile, learning)
+            saved = block + one_less * (text.num_hidden_layers - 1)
         return {
             "gradients": _FLOAT_BYTES * trained,
-            "optimizer": _ADAM_BYTES * trained,
+            "optimizer": moments * trained,
             "activations": saved + self._dequantized(profile),
-            "logits": answer_tokens * text.vocab_size * (2 * width + _LOSS_BYTES),
+            "logits": logits,
         }
 
     def _answering(self, profile: Profile) -> dict[str, float]:
@@ -154,7 +212,7 @@ class MemoryPlanner:
             "KV cache": cache_per_token * (prompt + profile.max_new_tokens),
         }
 
-    def _saved_per_token(self, profile: Profile, *, adapted: bool) -> float:
+    def _saved_per_token(self, profile: Profile, learning: Learning) -> float:
         """Bytes that autograd keeps of one token in one block of a Llama.
 
         Frozen linear layers keep nothing. Two norms keep their input in float32; attention keeps
@@ -169,10 +227,10 @@ class MemoryPlanner:
         attention += _FLOAT_BYTES * text.num_attention_heads
         mlp = 3 * width * _intermediate_size(text)
         adapters = 0.0
-        if adapted:
-            adapters_per_block = self.num_adapters / text.num_hidden_layers
+        if learning.lora_rank:
             copies = 2 * _FLOAT_BYTES + (0 if profile.quantization == "none" else width)
-            adapters = adapters_per_block * (copies * hidden + _FLOAT_BYTES * self.lora_rank)
+            inner = _FLOAT_BYTES * learning.lora_rank * self.num_adapters
+            adapters = (copies * self.adapter_inputs + inner) / text.num_hidden_layers
         return norms + attention + mlp + adapters
 
     def _dequantized(self, profile: Profile) -> float:

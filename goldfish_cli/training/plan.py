@@ -6,16 +6,12 @@ from math import ceil
 from statistics import mean
 from typing import Any, cast
 
-import torch
-from torch import nn
-
 from goldfish_cli.data.clips import Clip
 from goldfish_cli.data.dataset import Example, Group
 from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.devices import choose_device
 from goldfish_cli.model.fitting import check_fits
-from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
-from goldfish_cli.model.memory import MemoryPlan, MemoryPlanner, Use
+from goldfish_cli.model.memory import Learning, MemoryPlan, MemoryPlanner, Use
 from goldfish_cli.profiles import Profile
 from goldfish_cli.training.collator import Collator
 from goldfish_cli.training.recipes import StageRecipe
@@ -68,7 +64,6 @@ def plan_stage(
     lengths = _lengths(
         [g for groups, _ in data.train for g in groups], run, settings, config, tokenizer, frames
     )
-    total, adapters = _count(config, settings)
     profile = run.profile.model_copy(
         update={
             "batch_size": settings.batch_size,
@@ -78,10 +73,9 @@ def plan_stage(
         }
     )
     planner = MemoryPlanner(
-        config,
-        lora_rank=settings.lora.r if settings.lora else 1,
-        stored_features=run.features is not None,
+        config, learning=learning_of(settings), stored_features=run.features is not None
     )
+    use = cast("Use", str(run.stage))
     feature_bytes = frames * config.tokens_per_frame * config.pooled_dim * 2
     return StagePlan(
         stage=run.stage,
@@ -92,13 +86,24 @@ def plan_stage(
         longest_sample=max(lengths),
         steps=num_steps(settings, draws, effective),
         effective_batch=effective,
-        parameters=total + adapters,
-        trainable=planner.num_projector + adapters,
+        parameters=planner.num_parameters,
+        trainable=planner.num_learning(use),
         features_gib=len({(g[0].media, g[0].region) for g in data.groups()})
         * feature_bytes
         / 2**30,
-        memory=planner.plan(profile, cast("Use", str(run.stage))),
+        memory=planner.plan(profile, use, longest=max(lengths) if run.stage == 1 else None),
         profile=profile,
+    )
+
+
+def learning_of(settings: StageRecipe) -> Learning:
+    """Tell the planner what learns in a stage."""
+    lora = settings.lora
+    return Learning(
+        lora_rank=lora.r if lora else None,
+        lora_targets=lora.targets if lora else (),
+        full=settings.full,
+        eight_bit_optimizer=settings.optimizer != "adamw",
     )
 
 
@@ -108,10 +113,8 @@ def refuse_if_too_large(plan: StagePlan, run: StageRun, config: GoldfishConfig) 
     Raises:
         DoesNotFitError: With the nearest settings that do.
     """
-    lora = run.recipe.stage(run.stage).lora
-    planner = MemoryPlanner(
-        config, lora_rank=lora.r if lora else 1, stored_features=run.features is not None
-    )
+    learning = learning_of(run.recipe.stage(run.stage))
+    planner = MemoryPlanner(config, learning=learning, stored_features=run.features is not None)
     check_fits(planner, plan.profile, cast("Use", str(plan.stage)))
 
 
@@ -142,18 +145,3 @@ def _lengths(
         example = Example(group[0].id, clip, ("",) * shown, dialogues)
         lengths.append(len(collator.row(example).ids))
     return lengths
-
-
-def _count(config: GoldfishConfig, settings: StageRecipe) -> tuple[int, int]:
-    """Count the parameters of the model, and of the adapters that the stage adds."""
-    with torch.device("meta"):
-        model = GoldfishForConditionalGeneration(config)
-    total = sum(parameter.numel() for parameter in model.parameters())
-    if settings.lora is None:
-        return total, 0
-    adapted = [
-        module
-        for name, module in model.language_model.named_modules()
-        if isinstance(module, nn.Linear) and name.rpartition(".")[2] in settings.lora.targets
-    ]
-    return total, settings.lora.r * sum(m.in_features + m.out_features for m in adapted)

@@ -6,7 +6,7 @@ from transformers import LlamaConfig, LlamaModel
 from goldfish_cli.errors import DoesNotFitError
 from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.fitting import check_fits, nearest_settings
-from goldfish_cli.model.memory import MemoryPlanner, Use
+from goldfish_cli.model.memory import Learning, MemoryPlanner, Use
 from goldfish_cli.profiles import load_profile, profile_names
 
 FULL_CONTEXT = {"max_frames": 45, "max_context_tokens": 3600, "max_text_tokens": 256}
@@ -176,13 +176,13 @@ def test_what_a_block_keeps_is_what_autograd_keeps(heads: tuple[int, int], dtype
         vocab_size=50,
     )
     planner = MemoryPlanner(GoldfishConfig(text_config=text))
-    planned = planner._saved_per_token(load_profile("cpu", dtype=dtype), adapted=False)
+    planned = planner._saved_per_token(load_profile("cpu", dtype=dtype), Learning(None))
     one, two = (_bytes_kept(text, layers, getattr(torch, dtype)) for layers in (1, 2))
     assert two - one == pytest.approx(planned, rel=0.01)
 
 
 def test_the_7b_block_keeps_what_was_measured(real: MemoryPlanner) -> None:
-    planned = real._saved_per_token(load_profile("24gb"), adapted=True)
+    planned = real._saved_per_token(load_profile("24gb"), Learning())
     assert planned == pytest.approx(214_668, rel=0.01)
 
 
