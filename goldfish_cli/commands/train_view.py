@@ -1,14 +1,13 @@
-"""Show a training as it goes: lines of JSON, a live bar in a terminal, or plain lines in a pipe."""
+"""Show a training as it goes: lines of JSON, a live panel in a terminal, plain lines in a pipe."""
 
 import sys
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from goldfish_cli.commands.output import note, show_json, task_bar
+from goldfish_cli.commands.output import note, show_json
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
+    from goldfish_cli.commands.train_panel import TrainPanel
     from goldfish_cli.training.callbacks import LogRecord
     from goldfish_cli.training.stages import Watcher
 
@@ -18,22 +17,27 @@ class TrainView:
 
     Args:
         as_json: Print each record as a line of JSON on stdout, and nothing else.
-        quiet: Draw no bar and no lines.
+        quiet: Draw no panel and no lines.
     """
 
     def __init__(self, as_json: bool, quiet: bool) -> None:
         self._json = as_json
         self._quiet = quiet
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
+        self._panel: TrainPanel | None = None
         self._total = 0
-        self._before: LogRecord | None = None
+        self._records: list[LogRecord] = []
 
     def __enter__(self) -> "TrainView":
-        """Start the bar, in a terminal."""
+        """Start the panel, in a terminal."""
         if sys.stderr.isatty() and not self._quiet and not self._json:
-            self._bar = task_bar()
-            self._bar.start()
+            from rich.console import Console
+
+            from goldfish_cli.commands.train_panel import TrainPanel
+
+            console = Console(stderr=True)
+            if not console.is_dumb_terminal:
+                self._panel = TrainPanel(console)
+                self._panel.start()
         return self
 
     def __exit__(
@@ -42,10 +46,10 @@ class TrainView:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Take the bar away."""
-        if self._bar:
-            self._bar.stop()
-            self._bar = None
+        """Draw no more."""
+        if self._panel:
+            self._panel.stop()
+            self._panel = None
 
     def watcher(self) -> "Watcher":
         """Return what a stage reports to."""
@@ -55,35 +59,56 @@ class TrainView:
 
     def _phase(self, name: str, total: int, unit: str) -> None:
         self._total = total
-        if self._bar:
-            if self._task is not None:
-                self._bar.remove_task(self._task)
-            self._task = self._bar.add_task(name, total=total, unit=unit, facts="")
+        if self._panel:
+            self._panel.phase(name, total, unit)
 
     def _done(self, count: int) -> None:
-        if self._bar and self._task is not None:
-            self._bar.update(self._task, completed=count)
+        if self._panel:
+            self._panel.done(count)
 
     def _record(self, record: "LogRecord") -> None:
+        self._records.append(record)
         if self._json:
             show_json(record)
-            return
-        facts = f"loss {record.loss:.3f}  lr {record.lr:.2g}  {self._rate(record):,.0f} tok/s"
-        facts += f"  {record.memory:.2f} GiB"
-        if self._bar and self._task is not None:
-            self._bar.update(self._task, facts=facts)
+        elif self._panel:
+            self._panel.show(self._facts(), [past.loss for past in self._records])
         elif not self._quiet:
+            facts = "  ".join([*self._facts(), *self._time_left()])
             sys.stderr.write(f"stage {record.stage}  step {record.step}/{self._total}  {facts}\n")
 
-    def _rate(self, record: "LogRecord") -> float:
-        """Tokens a second since the last record."""
-        before, self._before = self._before, record
-        tokens = record.tokens - (before.tokens if before else 0)
-        seconds = record.seconds - (before.seconds if before else 0)
-        return tokens / seconds if seconds > 0 else 0.0
+    def _facts(self) -> list[str]:
+        from goldfish_cli.training.curves import smooth
+
+        last = self._records[-1]
+        return [
+            f"loss {last.loss:.3f}",
+            f"smoothed {smooth([past.loss for past in self._records])[-1]:.3f}",
+            f"lr {last.lr:.2g}",
+            *self._speed(),
+            f"{last.memory:.2f} GiB",
+        ]
+
+    def _speed(self) -> list[str]:
+        """Tokens a second since the record before."""
+        last = self._records[-1]
+        tokens, seconds = last.tokens, last.seconds
+        if len(self._records) > 1:
+            tokens -= self._records[-2].tokens
+            seconds -= self._records[-2].seconds
+        return [f"{tokens / seconds:,.0f} tokens/s"] if seconds > 0 else []
+
+    def _time_left(self) -> list[str]:
+        """From the pace since the first record; that one's time holds the start as well."""
+        from goldfish_cli.commands.train_panel import time_text
+
+        first, last = self._records[0], self._records[-1]
+        if last.step == first.step:
+            return []
+        pace = (last.seconds - first.seconds) / (last.step - first.step)
+        return [f"{time_text(pace * (self._total - last.step))} left"]
 
     def _note(self, text: str) -> None:
-        if self._bar:
-            self._bar.console.print(f"note: {text}", markup=False, highlight=False)
+        if self._panel:
+            self._panel.note(text)
         else:
             note(text, quiet=self._quiet)

@@ -64,7 +64,11 @@ def test_the_bundled_model_can_be_named_to_start_from(train):
 def test_a_pipe_gets_the_checkpoint_alone_and_the_log_goes_to_stderr(train, tmp_path):
     result = train("1", files=["images.tar"])
     assert result.stdout == f"{tmp_path / 'runs' / 'stage1_image_align'}\n"
-    assert "stage 1  step 2/2  loss" in result.stderr
+    first, last = result.stderr.splitlines()
+    assert first.startswith("stage 1  step 1/2  loss ")
+    assert last.startswith("stage 1  step 2/2  loss ")
+    assert "  smoothed " in first and " left" not in first  # one step has no pace yet
+    assert last.endswith("  0:00:00 left")
     shutil.rmtree(tmp_path / "runs")
     assert train("1", "--quiet", files=["images.tar"]).stderr == ""
 
