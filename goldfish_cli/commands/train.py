@@ -9,7 +9,7 @@ import typer
 from goldfish_cli.commands import options
 from goldfish_cli.commands.output import note, show, show_json, table
 from goldfish_cli.commands.train_view import TrainView
-from goldfish_cli.errors import UsageError
+from goldfish_cli.errors import InputError, MissingPackageError, UsageError
 
 if TYPE_CHECKING:
     from goldfish_cli.training.plan import StagePlan
@@ -170,12 +170,26 @@ def _run(runs: "list[StageRun]", *, as_json: bool, quiet: bool) -> None:
         else:
             with TrainView(as_json=as_json and speaks, quiet=quiet or not speaks) as view:
                 folder = run_stage(run, view.watcher())
+            if speaks:
+                _draw_curves(run.out, quiet=quiet or as_json)
         if not speaks:
             continue
         if as_json:
             show_json({"stage": run.stage, "checkpoint": folder})
         else:
             show(str(folder))
+
+
+def _draw_curves(out: Path, *, quiet: bool) -> None:
+    """Draw all finished stages; what was trained is safe already, so a failure is only told."""
+    from goldfish_cli.training.report import draw_stages
+
+    try:
+        pictures = draw_stages(out)
+    except (MissingPackageError, InputError) as error:
+        note(f"No curves are drawn: {error} {error.hint}", quiet=quiet)
+        return
+    note(f"Loss curves: {' and '.join(map(str, pictures))}", quiet=quiet)
 
 
 def _plan(runs: "list[StageRun]", *, as_json: bool, quiet: bool) -> None:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from goldfish_cli.commands.train_panel import TrainPanel
     from goldfish_cli.training.callbacks import LogRecord
     from goldfish_cli.training.stages import Watcher
+    from goldfish_cli.training.validation import ValidationRecord
 
 
 class TrainView:
@@ -26,6 +27,7 @@ class TrainView:
         self._panel: TrainPanel | None = None
         self._total = 0
         self._records: list[LogRecord] = []
+        self._validation: ValidationRecord | None = None
 
     def __enter__(self) -> "TrainView":
         """Start the panel, in a terminal."""
@@ -55,7 +57,13 @@ class TrainView:
         """Return what a stage reports to."""
         from goldfish_cli.training.stages import Watcher
 
-        return Watcher(phase=self._phase, done=self._done, record=self._record, note=self._note)
+        return Watcher(
+            phase=self._phase,
+            done=self._done,
+            record=self._record,
+            note=self._note,
+            validation=self._validated,
+        )
 
     def _phase(self, name: str, total: int, unit: str) -> None:
         self._total = total
@@ -71,14 +79,38 @@ class TrainView:
         if self._json:
             show_json(record)
         elif self._panel:
-            self._panel.show(self._facts(), [past.loss for past in self._records])
-        elif not self._quiet:
-            facts = "  ".join([*self._facts(), *self._time_left()])
-            sys.stderr.write(f"stage {record.stage}  step {record.step}/{self._total}  {facts}\n")
+            self._update(self._panel)
+        else:
+            self._line(record, *self._facts(), *self._time_left())
+
+    def _validated(self, record: "ValidationRecord") -> None:
+        self._validation = record
+        if self._json:
+            show_json(record)
+        elif self._panel:
+            self._update(self._panel)
+        else:
+            self._line(record, self._held_back(record))
+
+    def _update(self, panel: "TrainPanel") -> None:
+        facts = self._facts()
+        if self._validation:
+            facts.append(self._held_back(self._validation))
+        panel.show(facts, [past.loss for past in self._records])
+
+    def _line(self, record: "LogRecord | ValidationRecord", *facts: str) -> None:
+        if not self._quiet:
+            place = f"stage {record.stage}  step {record.step}/{self._total}"
+            sys.stderr.write("  ".join([place, *facts]) + "\n")
+
+    def _held_back(self, record: "ValidationRecord") -> str:
+        return f"held back {record.validation_loss:.3f}"
 
     def _facts(self) -> list[str]:
         from goldfish_cli.training.curves import smooth
 
+        if not self._records:  # a continued run that is evaluated before its first record
+            return []
         last = self._records[-1]
         return [
             f"loss {last.loss:.3f}",

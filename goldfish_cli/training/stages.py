@@ -50,6 +50,7 @@ from goldfish_cli.training.run_folder import FOLDERS, RunFolder, find_start
 from goldfish_cli.training.schedules import learning_rate
 from goldfish_cli.training.stage_data import StageData, gather, num_steps, report
 from goldfish_cli.training.trainer import StageTrainer, training_arguments
+from goldfish_cli.training.validation import ValidationCallback, ValidationRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class Watcher:
     done: Callable[[int], None] = _ignore  # how much of the phase is done
     record: Callable[[LogRecord], None] = _ignore
     note: Callable[[str], None] = _ignore
+    validation: Callable[[ValidationRecord], None] = _ignore
 
     def rejected(self, item: Rejected) -> None:
         """Tell of a sample that is left out."""
@@ -327,6 +329,7 @@ def _trainer(
             advance=watcher.done,
         )
     )
+    trainer.add_callback(ValidationCallback(run.stage, log, tell=watcher.validation))
     return trainer
 
 
@@ -359,8 +362,7 @@ def _train(
             hint="Continue with the same command and --resume.",
         )
     if trainer.eval_dataset is not None:
-        loss = trainer.evaluate()["eval_loss"]
-        watcher.note(f"stage {run.stage}: loss on held back clips {loss:.4f}")
+        trainer.evaluate()
 
 
 def _save(

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -64,11 +65,12 @@ def test_the_bundled_model_can_be_named_to_start_from(train):
 def test_a_pipe_gets_the_checkpoint_alone_and_the_log_goes_to_stderr(train, tmp_path):
     result = train("1", files=["images.tar"])
     assert result.stdout == f"{tmp_path / 'runs' / 'stage1_image_align'}\n"
-    first, last = result.stderr.splitlines()
+    first, last, curves = result.stderr.splitlines()
     assert first.startswith("stage 1  step 1/2  loss ")
     assert last.startswith("stage 1  step 2/2  loss ")
     assert "  smoothed " in first and " left" not in first  # one step has no pace yet
     assert last.endswith("  0:00:00 left")
+    assert curves.startswith("note: ")
     shutil.rmtree(tmp_path / "runs")
     assert train("1", "--quiet", files=["images.tar"]).stderr == ""
 
@@ -140,3 +142,28 @@ def test_a_finished_stage_is_not_overwritten(train):
     assert result.exit_code == 2
     assert "finished" in result.stderr
     assert train("1", "--resume", files=["images.tar"]).exit_code == 0
+
+
+def test_finished_stages_are_drawn_in_one_picture_and_held_back_losses_are_told(train, tmp_path):
+    pytest.importorskip("matplotlib")
+    words = ["--set", "stage3.validation=0.3", "--set", "stage3.save_steps=1"]
+    assert train("1", "--json", files=["images.tar"]).exit_code == 0
+    first = (tmp_path / "runs" / "curves.svg").read_bytes()
+    result = train("3", *words, files=["instructions.json"])
+    assert "stage 3  step 1/2  held back " in result.stderr
+    assert "stage 3  step 2/2  held back " in result.stderr
+    assert str(tmp_path / "runs" / "curves.png") in result.stderr
+    assert (tmp_path / "runs" / "curves.png").stat().st_size > 10_000
+    second = (tmp_path / "runs" / "curves.svg").read_bytes()
+    panels = [picture.count(b'id="axes_') for picture in (first, second)]
+    assert panels == [1, 2]
+
+
+def test_without_matplotlib_training_ends_well_and_says_what_to_install(
+    train, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    result = train("1", files=["images.tar"])
+    assert result.exit_code == 0
+    assert "pip install 'goldfish-video[plots]'" in result.stderr
+    assert not list((tmp_path / "runs").glob("curves*"))

@@ -232,13 +232,6 @@ def test_missing_and_unreadable_media_are_reported_counted_and_limited(
             run_stage(strict)
 
 
-def test_held_back_clips_are_measured(base, data, profile, tmp_path):
-    notes = []
-    run = make_run(3, base, tmp_path, data, profile, settings={"validation": 0.4})
-    run_stage(run, Watcher(note=notes.append))
-    assert any("held back" in note for note in notes)
-
-
 def test_several_questions_per_clip_train_in_one_sequence(base, data, profile, tmp_path):
     run = make_run(3, base, tmp_path, data, profile, settings={"questions_per_clip": 2})
     folder = run_stage(run)
