@@ -67,7 +67,8 @@ def test_a_terminal_sees_a_panel_that_fits_and_stdout_stays_clean(
         columns,
     )
     assert result.decode() == f"{tmp_path / 'runs' / 'stage3_video_instruct_final'}\n"
-    lines = _CONTROLS.sub("", text).replace("\r", "\n").splitlines()
+    lines = _CONTROLS.sub("", text).replace("\r", "\n").split("\n")
+    lines = [line for line in lines if line]
     panel, notes = lines[:-1], lines[-1]
     assert notes.startswith("note: Loss curves: ")  # after the panel; the terminal wraps it
     assert max(map(len, panel)) <= columns
