@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from goldfish_cli.errors import InputError, MissingPackageError
 from goldfish_cli.training.curves import FORMATS, draw_curves
 from goldfish_cli.training.run_folder import FOLDERS, RunFolder
 
@@ -27,3 +28,18 @@ def draw_stages(out: Path) -> list[Path]:
     for picture in pictures:
         draw_curves(logs, picture)
     return pictures
+
+
+def draw_stage(folder: Path) -> str | None:
+    """Draw the curves of one stage into its own folder, for its model card.
+
+    Returns:
+        The picture's name; ``None`` if it cannot be drawn: a checkpoint is worth more than that,
+        and who asked for the training is told when all stages are drawn.
+    """
+    picture = folder / f"{CURVES}.png"
+    try:
+        draw_curves({folder.name: folder}, picture)
+    except (MissingPackageError, InputError):
+        return None
+    return picture.name

@@ -97,6 +97,7 @@ class RunFolder:
         tokenizer: Any,
         settings: Mapping[str, Any],
         *,
+        card: str,
         whole: bool = False,
     ) -> None:
         """Write the stage's checkpoint here, beside its log; the configuration comes last.
@@ -106,6 +107,7 @@ class RunFolder:
             tokenizer: Of the language model.
             settings: That it was trained with.
             whole: Write all of the model: no base holds its weights any more.
+            card: The model card, in Markdown.
 
         Raises:
             InputError: If the disk is full or the folder cannot be written.
@@ -119,6 +121,7 @@ class RunFolder:
                     export_merged(model, scratch, tokenizer)
             else:
                 save_checkpoint(model, scratch, tokenizer, settings=settings)
+            (scratch / "README.md").write_text(card, encoding="utf-8")
             parts = sorted(scratch.iterdir(), key=lambda part: part.name == "config.json")
             for part in parts:
                 target = self.path / part.name

@@ -5,9 +5,9 @@ adapters of the language model to answer questions. Each starts where the one be
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from goldfish_cli.training.callbacks import (
     LogRecord,
     TrainingLog,
 )
+from goldfish_cli.training.card import StageFacts, note_facts, stage_card
 from goldfish_cli.training.collator import Collator
 from goldfish_cli.training.encoding import (
     encode_groups,
@@ -45,6 +46,7 @@ from goldfish_cli.training.encoding import (
 )
 from goldfish_cli.training.processes import Processes
 from goldfish_cli.training.recipes import LoraRecipe, Recipe, StageRecipe
+from goldfish_cli.training.report import draw_stage
 from goldfish_cli.training.resume_points import step_of
 from goldfish_cli.training.run_folder import FOLDERS, RunFolder, find_start
 from goldfish_cli.training.schedules import learning_rate
@@ -89,9 +91,11 @@ class Watcher:
     record: Callable[[LogRecord], None] = _ignore
     note: Callable[[str], None] = _ignore
     validation: Callable[[ValidationRecord], None] = _ignore
+    left_out: list[Rejected] = field(default_factory=list)
 
     def rejected(self, item: Rejected) -> None:
-        """Tell of a sample that is left out."""
+        """Tell of a sample that is left out, and remember it."""
+        self.left_out.append(item)
         self.note(f"left out {item.id}: {item.reason}")
 
 
@@ -131,7 +135,7 @@ def run_stage(run: StageRun, watcher: Watcher | None = None) -> Path:
     if run.profile.threads:
         torch.set_num_threads(run.profile.threads)
     processes = Processes(on_cpu=choose_device(run.profile).type == "cpu")
-    watcher = (watcher or Watcher()) if processes.is_main else Watcher()
+    watcher = replace(watcher or Watcher(), left_out=[]) if processes.is_main else Watcher()
     set_seed(run.seed)
     start = find_start(run.start, run.stage, run.out)
     loaded = load_model(
@@ -148,6 +152,7 @@ def run_stage(run: StageRun, watcher: Watcher | None = None) -> Path:
     reader = _reader(run, settings, loaded)
     if reader.store is not None:
         data, reader = _encode(run, loaded, reader, data, settings, watcher, processes)
+    facts = note_facts(run.stage, start, run.sources, data, settings.model_dump(mode="json"))
     dtype = weight_dtype(loaded.model)
     mark_trainable(loaded.model, settings)
     trainer = _trainer(run, settings, loaded, reader, data, watcher, processes)
@@ -159,7 +164,7 @@ def run_stage(run: StageRun, watcher: Watcher | None = None) -> Path:
     keep_encoder = vision_encoder(loaded, offline=run.offline) if settings.full else nullcontext()
     if processes.is_main:
         with keep_encoder:
-            _save(run, settings, loaded, trainer, seconds)
+            _save(run, settings, loaded, trainer, facts, watcher.left_out, seconds)
     processes.wait()
     return run.folder.path
 
@@ -370,12 +375,23 @@ def _save(
     settings: StageRecipe,
     loaded: LoadedModel,
     trainer: StageTrainer,
+    facts: StageFacts,
+    left_out: Sequence[Rejected],
     seconds: float,
 ) -> None:
     if run.stage > 1 and settings.num_frames is not None:
         loaded.config.num_frames = settings.num_frames
     loaded.model.train(False)
-    run.folder.publish(loaded.model, loaded.tokenizer, _noted(run, settings), whole=settings.full)
+    card = stage_card(
+        facts,
+        loaded.model,
+        run.folder.path / LOG_NAME,
+        left_out=left_out,
+        picture=draw_stage(run.folder.path),
+    )
+    run.folder.publish(
+        loaded.model, loaded.tokenizer, _noted(run, settings), card=card, whole=settings.full
+    )
     history = [line["loss"] for line in trainer.state.log_history if "loss" in line]
     run.folder.finish(
         {
