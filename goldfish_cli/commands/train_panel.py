@@ -75,9 +75,10 @@ class TrainPanel:
         lines = pack([*self._pace(), *self._facts], width)
         if self._losses and not self._console.options.ascii_only:
             lines.append(sparkline(self._losses, width))
-        texts = [Text(line, no_wrap=True, overflow="ellipsis") for line in lines]
-        answers = [Text(line, style="dim", overflow="fold") for line in self._answers]
-        return Group(self._progress, *texts, *answers)
+        texts = [Text(line) for line in lines] + [Text(line, style="dim") for line in self._answers]
+        for text in texts:
+            text.no_wrap, text.overflow = True, "ellipsis"  # a panel that keeps its height
+        return Group(self._progress, *texts)
 
     def _pace(self) -> list[str]:
         task = next((task for task in self._progress.tasks if task.id == self._task), None)

@@ -1,6 +1,7 @@
 """Show a training as it goes: lines of JSON, a live panel in a terminal, plain lines in a pipe."""
 
 import sys
+from textwrap import shorten
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,11 @@ from goldfish_cli.commands.output import note, show_json
 if TYPE_CHECKING:
     from goldfish_cli.commands.train_panel import TrainPanel
     from goldfish_cli.training.callbacks import LogRecord
+    from goldfish_cli.training.sample_answers import SampleAnswer
     from goldfish_cli.training.stages import Watcher
-    from goldfish_cli.training.validation import ValidationRecord
+    from goldfish_cli.training.validation import AnswersRecord, ValidationRecord
+
+_LONGEST = 160  # characters of a question or an answer that are shown; the log has them whole
 
 
 class TrainView:
@@ -63,6 +67,7 @@ class TrainView:
             record=self._record,
             note=self._note,
             validation=self._validated,
+            answers=self._answered,
         )
 
     def _phase(self, name: str, total: int, unit: str) -> None:
@@ -92,13 +97,22 @@ class TrainView:
         else:
             self._line(record, self._held_back(record))
 
+    def _answered(self, record: "AnswersRecord") -> None:
+        if self._json:
+            show_json(record)
+        elif self._panel:
+            self._panel.show_answers([line for a in record.answers for line in _dialogue(a)])
+        else:
+            for answer in record.answers:
+                self._line(record, *_dialogue(answer))
+
     def _update(self, panel: "TrainPanel") -> None:
         facts = self._facts()
         if self._validation:
             facts.append(self._held_back(self._validation))
         panel.show(facts, [past.loss for past in self._records])
 
-    def _line(self, record: "LogRecord | ValidationRecord", *facts: str) -> None:
+    def _line(self, record: "LogRecord | ValidationRecord | AnswersRecord", *facts: str) -> None:
         if not self._quiet:
             place = f"stage {record.stage}  step {record.step}/{self._total}"
             sys.stderr.write("  ".join([place, *facts]) + "\n")
@@ -144,3 +158,14 @@ class TrainView:
             self._panel.note(text)
         else:
             note(text, quiet=self._quiet)
+
+
+def _dialogue(answer: "SampleAnswer") -> list[str]:
+    parts = {"asked": answer.question, "answer": answer.answer, "reference": answer.reference}
+    return [f"{name}: {_shown(text)}" for name, text in parts.items()]
+
+
+def _shown(text: str) -> str:
+    """Cut a text, and leave out what a model that has learnt little might do to a terminal."""
+    short = shorten(text, _LONGEST, placeholder=" …")
+    return "".join(c if c.isprintable() else "\ufffd" for c in short)

@@ -28,7 +28,10 @@ SUMMARY = "run.json"
 PASSES = "passes.json"
 # These may change between a run and its continuation: no step depends on them.
 _FREE = frozenset(
-    {"log_steps", "save_steps", "keep_checkpoints", "max_bad_samples", "workers", "name", "start"}
+    {
+        *("log_steps", "save_steps", "eval_steps", "keep_checkpoints", "sample_answers"),
+        *("max_bad_samples", "workers", "name", "start"),
+    }
 )
 
 

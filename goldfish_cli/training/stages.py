@@ -16,7 +16,7 @@ import torch
 from transformers.trainer_utils import set_seed
 
 from goldfish_cli.data.clips import ClipReader
-from goldfish_cli.data.dataset import DrawOrder, Rejected, Source
+from goldfish_cli.data.dataset import DrawOrder, Mixture, Rejected, Source
 from goldfish_cli.data.features import FeatureStore
 from goldfish_cli.errors import InterruptedRunError, ModelError, UsageError
 from goldfish_cli.model.adapters import add_lora, merge_lora
@@ -49,10 +49,11 @@ from goldfish_cli.training.recipes import LoraRecipe, Recipe, StageRecipe
 from goldfish_cli.training.report import draw_stage
 from goldfish_cli.training.resume_points import step_of
 from goldfish_cli.training.run_folder import FOLDERS, RunFolder, find_start
+from goldfish_cli.training.sample_answers import MAX_NEW_TOKENS, SampleAnswerer
 from goldfish_cli.training.schedules import learning_rate
 from goldfish_cli.training.stage_data import StageData, gather, num_steps, report
 from goldfish_cli.training.trainer import StageTrainer, training_arguments
-from goldfish_cli.training.validation import ValidationCallback, ValidationRecord
+from goldfish_cli.training.validation import AnswersRecord, ValidationCallback, ValidationRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class Watcher:
     record: Callable[[LogRecord], None] = _ignore
     note: Callable[[str], None] = _ignore
     validation: Callable[[ValidationRecord], None] = _ignore
+    answers: Callable[[AnswersRecord], None] = _ignore
     left_out: list[Rejected] = field(default_factory=list)
 
     def rejected(self, item: Rejected) -> None:
@@ -334,7 +336,15 @@ def _trainer(
             advance=watcher.done,
         )
     )
-    trainer.add_callback(ValidationCallback(run.stage, log, tell=watcher.validation))
+    trainer.add_callback(
+        ValidationCallback(
+            run.stage,
+            log,
+            tell=watcher.validation,
+            answer=_answerer(run, settings, loaded, trainer, validation),
+            tell_answers=watcher.answers,
+        )
+    )
     return trainer
 
 
@@ -343,6 +353,27 @@ def _tell_of_smaller_passes(run: StageRun, watcher: Watcher, rows: int) -> None:
     watcher.note(
         f"memory ran out: from now on {rows} of a batch's samples go through the model at once; "
         "what is learnt stays the same"
+    )
+
+
+def _answerer(
+    run: StageRun,
+    settings: StageRecipe,
+    loaded: LoadedModel,
+    trainer: StageTrainer,
+    validation: Mixture | None,
+) -> SampleAnswerer | None:
+    """Return what asks held back samples; a model in shards could not answer one process alone."""
+    if validation is None or not settings.sample_answers or trainer.is_fsdp_enabled:
+        return None
+    return SampleAnswerer(
+        loaded.model,
+        loaded.tokenizer,
+        validation,
+        settings.sample_answers,
+        max_context_tokens=settings.max_context_tokens,
+        max_new_tokens=min(settings.max_text_tokens or MAX_NEW_TOKENS, MAX_NEW_TOKENS),
+        encoder_chunk=run.profile.encoder_chunk,
     )
 
 

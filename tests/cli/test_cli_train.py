@@ -152,6 +152,8 @@ def test_finished_stages_are_drawn_in_one_picture_and_held_back_losses_are_told(
     result = train("3", *words, files=["instructions.json"])
     assert "stage 3  step 1/2  held back " in result.stderr
     assert "stage 3  step 2/2  held back " in result.stderr
+    assert "stage 3  step 2/2  asked: What comes first?  answer: " in result.stderr
+    assert all(line.isprintable() for line in result.stderr.splitlines())
     assert str(tmp_path / "runs" / "curves.png") in result.stderr
     assert (tmp_path / "runs" / "curves.png").stat().st_size > 10_000
     second = (tmp_path / "runs" / "curves.svg").read_bytes()

@@ -75,5 +75,16 @@ def test_a_terminal_sees_a_panel_that_fits_and_stdout_stays_clean(
     shown = "\n".join(panel)
     last = shown[shown.rindex("stage 3 ") :]
     assert "30/30" in last
-    for fact in ("loss ", "smoothed ", "lr ", " tokens/s", " GiB", "held back ", "█", "▁"):
+    for fact in (
+        "loss ",
+        "smoothed ",
+        "lr ",
+        " tokens/s",
+        " GiB",
+        "held back ",
+        "█",
+        "▁",
+        "asked: ",
+        "reference: ",
+    ):
         assert fact in last
