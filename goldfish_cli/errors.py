@@ -23,19 +23,7 @@ class UsageError(GoldfishError):
 
 
 class MissingPackageError(UsageError):
-    """An optional package that an option needs is not installed.
-
-    Args:
-        package: Its name, as pip knows it.
-        what: What needs it: ``"Curves need"``.
-        extra: The extra of this package that installs it.
-    """
-
-    def __init__(self, package: str, what: str, *, extra: str) -> None:
-        super().__init__(
-            f"{what} {package}, which is not installed.",
-            hint=f"pip install 'goldfish-video[{extra}]'",
-        )
+    """An option that needs an optional package which is not installed."""
 
 
 class InputError(GoldfishError):

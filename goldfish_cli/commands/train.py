@@ -1,13 +1,16 @@
 """``goldfish train``: the three stages, from a base model to one that answers."""
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
+from typer.core import TyperGroup
 
 from goldfish_cli.commands import options
 from goldfish_cli.commands.output import note, show, show_json, table
+from goldfish_cli.commands.train_compare import compare
 from goldfish_cli.commands.train_view import TrainView
 from goldfish_cli.errors import InputError, MissingPackageError, UsageError
 
@@ -18,6 +21,37 @@ if TYPE_CHECKING:
 StageName = Literal["1", "2", "3", "all"]
 
 
+class TrainGroup(TyperGroup):
+    """``train STAGE`` is a command with options of its own; ``train compare`` is one beside it."""
+
+    allow_interspersed_args = True
+    allow_extra_args = False
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: Any = None,
+        **extra: Any,
+    ) -> Any:
+        """Read a command line, as the group's own or as that of the command it begins with."""
+        first = args[0] if args else ""
+        if first in self.commands:
+            command = self.commands[first]
+            return command.make_context(f"{info_name} {first}", args[1:], parent, **extra)
+        nearest = get_close_matches(first, [*get_args(StageName), *self.commands], n=1)
+        if nearest and nearest[0] != first:
+            raise UsageError(
+                f"There is no stage '{first}'.", hint=f"Did you mean: goldfish train {nearest[0]}"
+            )
+        return super().make_context(info_name, args, parent, **extra)
+
+
+app = typer.Typer(cls=TrainGroup, invoke_without_command=True, subcommand_metavar="")
+app.command()(compare)
+
+
+@app.callback()
 def train(
     stage: Annotated[
         StageName,

@@ -13,8 +13,8 @@ from goldfish_cli.model.fingerprints import fingerprint
 from goldfish_cli.model.folders import model_card
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
 from goldfish_cli.model.machine import describe_machine
-from goldfish_cli.training.callbacks import read_log
 from goldfish_cli.training.curves import read_curve, smooth
+from goldfish_cli.training.run_files import read_log
 from goldfish_cli.training.stage_data import StageData
 
 LISTED = 20  # samples left out that are named; the rest is counted

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from goldfish_cli.errors import InputError, MissingPackageError, UsageError
-from goldfish_cli.training.callbacks import LOG_NAME, read_log
+from goldfish_cli.training.run_files import LOG_NAME, read_log
 
 SMOOTHING = 0.9  # of the running mean that is drawn over the raw losses
 FORMATS = (".png", ".svg")
@@ -62,6 +62,33 @@ def draw_curves(logs: Mapping[str, Path], picture: Path, *, title: str = "") -> 
     _write(figure, picture)
 
 
+def draw_together(logs: Mapping[str, Path], picture: Path) -> None:
+    """Draw the smoothed losses of all runs in one panel, and what was held back as points.
+
+    Args:
+        logs: For each run the name to show, and its log or the folder that holds it.
+        picture: The file to write; ``.png`` or ``.svg`` says in which format.
+
+    Raises:
+        UsageError: If the picture has another format.
+        MissingPackageError: If matplotlib is not installed.
+        InputError: If a log holds no losses, or the picture cannot be written.
+    """
+    curves = {name: read_curve(log) for name, log in logs.items()}
+    figure = _figure(picture, width=7.0, height=4.5)
+    panel = figure.add_subplot()
+    for name, curve in curves.items():
+        (line,) = panel.plot(curve.steps, smooth(curve.losses), linewidth=1.5, label=name)
+        if curve.validation:
+            points = zip(*curve.validation, strict=True)
+            panel.plot(*points, color=line.get_color(), marker="o", markersize=4, linestyle=":")
+    if any(curve.validation for curve in curves.values()):
+        panel.plot([], [], color="grey", marker="o", markersize=4, linestyle=":", label="held back")
+    panel.legend(fontsize=8)
+    _label(panel)
+    _write(figure, picture)
+
+
 def read_curve(log: Path) -> Curve:
     """Read the losses of a log, or of the log in a folder.
 
@@ -97,7 +124,10 @@ def _figure(picture: Path, *, width: float, height: float) -> Any:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingPackageError("matplotlib", "Curves need", extra="plots") from error
+        raise MissingPackageError(
+            "Curves need matplotlib, which is not installed.",
+            hint="pip install 'goldfish-video[plots]'",
+        ) from error
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure

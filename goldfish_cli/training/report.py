@@ -4,7 +4,8 @@ from pathlib import Path
 
 from goldfish_cli.errors import InputError, MissingPackageError
 from goldfish_cli.training.curves import FORMATS, draw_curves
-from goldfish_cli.training.run_folder import FOLDERS, RunFolder
+from goldfish_cli.training.run_files import FOLDERS
+from goldfish_cli.training.run_folder import RunFolder
 
 CURVES = "curves"
 

@@ -17,14 +17,8 @@ from goldfish_cli.model.folders import explaining_failed_writes
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
 from goldfish_cli.model.quiet import silent_transformers
 from goldfish_cli.training.resume_points import checkpoints, last_whole, remove_all
+from goldfish_cli.training.run_files import FOLDERS, SETTINGS, SUMMARY
 
-FOLDERS = {
-    1: "stage1_image_align",
-    2: "stage2_video_pretrain",
-    3: "stage3_video_instruct_final",
-}
-SETTINGS = "recipe.yaml"
-SUMMARY = "run.json"
 PASSES = "passes.json"
 # These may change between a run and its continuation: no step depends on them.
 _FREE = frozenset(

@@ -28,7 +28,6 @@ from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration, has_qu
 from goldfish_cli.model.loader import LoadedModel, load_model
 from goldfish_cli.profiles import Profile
 from goldfish_cli.training.callbacks import (
-    LOG_NAME,
     GradientCheck,
     Interrupter,
     LogCallback,
@@ -48,7 +47,8 @@ from goldfish_cli.training.processes import Processes
 from goldfish_cli.training.recipes import LoraRecipe, Recipe, StageRecipe
 from goldfish_cli.training.report import draw_stage
 from goldfish_cli.training.resume_points import step_of
-from goldfish_cli.training.run_folder import FOLDERS, RunFolder, find_start
+from goldfish_cli.training.run_files import FOLDERS, LOG_NAME
+from goldfish_cli.training.run_folder import RunFolder, find_start
 from goldfish_cli.training.sample_answers import MAX_NEW_TOKENS, SampleAnswerer
 from goldfish_cli.training.schedules import learning_rate
 from goldfish_cli.training.stage_data import StageData, gather, num_steps, report

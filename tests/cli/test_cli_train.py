@@ -169,3 +169,44 @@ def test_without_matplotlib_training_ends_well_and_says_what_to_install(
     assert result.exit_code == 0
     assert "pip install 'goldfish-video[plots]'" in result.stderr
     assert not list((tmp_path / "runs").glob("curves*"))
+
+
+def test_runs_are_laid_side_by_side(train, goldfish, tmp_path):
+    out, runs = tmp_path / "runs", []
+    for name, rate in (("a", 0.001), ("b", 0.5)):
+        words = ["--set", f"stage1.learning_rate={rate}", "--set", "stage1.warmup_steps=0"]
+        assert train("1", "--quiet", *words, files=["images.tar"]).exit_code == 0
+        runs.append((out / "stage1_image_align").rename(tmp_path / name))
+    result = goldfish("train", "compare", *runs, "--json")
+    found = lines(result)
+    assert [line["run"] for line in found] == [str(run) for run in runs]
+    assert [line["settings"] for line in found] == [
+        {"settings.learning_rate": 0.001},
+        {"settings.learning_rate": 0.5},
+    ]
+    assert found[0]["first_loss"] == found[1]["first_loss"]
+    assert found[0]["last_loss"] != found[1]["last_loss"]
+    picture = tmp_path / "both.png"
+    result = goldfish("train", "compare", *runs, "--picture", picture)
+    assert "\nlearning_rate        0.001" in result.stdout
+    assert f"{found[1]['last_loss']:.4f}" in result.stdout
+    assert "recipe" not in result.stdout  # the same in both
+    assert picture.is_file() and str(picture) in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["comapre", "a"], 2, "Did you mean: goldfish train compare"),
+        (["al", "--data", "a", "--out", "b"], 2, "Did you mean: goldfish train all"),
+        (["compare"], 2, "See: goldfish train compare --help"),
+        (["compare", "."], 3, "holds no training"),
+        (["1", "2", "--data", "a", "--out", "b"], 2, "unexpected extra argument"),
+        (["--data", "none.json", "1", "--out", "b"], 2, "base model"),
+        ([], 2, "See: goldfish train --help"),
+    ],
+)
+def test_stages_and_commands_of_train_are_told_apart(goldfish, tmp_path, words, code, message):
+    result = goldfish("train", *words)
+    assert result.exit_code == code
+    assert message in result.stderr

@@ -11,7 +11,7 @@ from test_training_stages import make_run
 
 from goldfish_cli.model.bases import identify
 from goldfish_cli.model.folders import model_card
-from goldfish_cli.training.callbacks import read_log
+from goldfish_cli.training.run_files import read_log
 from goldfish_cli.training.stages import run_stage
 
 

@@ -21,7 +21,8 @@ from goldfish_cli.errors import (
 )
 from goldfish_cli.model.bases import identify
 from goldfish_cli.model.loader import load_model
-from goldfish_cli.training.callbacks import check_gradients, read_log
+from goldfish_cli.training.callbacks import check_gradients
+from goldfish_cli.training.run_files import read_log
 from goldfish_cli.training.schedules import learning_rate
 from goldfish_cli.training.stages import Watcher, mark_trainable, run_stage
 

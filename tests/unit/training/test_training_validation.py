@@ -12,7 +12,7 @@ from goldfish_cli.backends.native import NativeModel
 from goldfish_cli.inference.clip import Look
 from goldfish_cli.inference.conversation import answer_questions
 from goldfish_cli.model.loader import load_model
-from goldfish_cli.training.callbacks import read_log
+from goldfish_cli.training.run_files import read_log
 from goldfish_cli.training.sample_answers import SampleAnswerer
 from goldfish_cli.training.stages import Watcher, run_stage
 
