@@ -149,7 +149,7 @@ def goldfish(
 
 app.command()(ask.ask)
 app.add_typer(prep.app, name="prep")
-app.command()(train.train)
+app.add_typer(train.app, name="train")
 app.add_typer(profile.app, name="profile")
 app.add_typer(model.app, name="model")
 app.command()(doctor.doctor)

@@ -22,6 +22,10 @@ class UsageError(GoldfishError):
     exit_code = 2
 
 
+class MissingPackageError(UsageError):
+    """An option that needs an optional package which is not installed."""
+
+
 class InputError(GoldfishError):
     """A file that cannot be used."""
 

@@ -7,10 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
+from typing import Any
 
 
 def show(text: str, *, end: str = "\n") -> None:
@@ -77,13 +74,6 @@ def progress(
     if quiet or not sys.stderr.isatty():
         yield lambda amount: None
         return
-    with task_bar() as bar:
-        task = bar.add_task(description, total=total, unit=unit, facts="")
-        yield lambda amount: bar.advance(task, amount)
-
-
-def task_bar() -> "Progress":
-    """A bar on stderr with rate and time left; each task has the fields ``unit`` and ``facts``."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -101,16 +91,18 @@ def task_bar() -> "Progress":
             speed = task.finished_speed or task.speed
             return Text(f"{speed:.3g} {task.fields['unit'] or 'it'}/s" if speed else "")
 
-    return Progress(
+    bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         RateColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[facts]}"),
         console=Console(stderr=True),
         transient=True,
     )
+    with bar:
+        task = bar.add_task(description, total=total, unit=unit)
+        yield lambda amount: bar.advance(task, amount)
 
 
 def _say(label: str, text: str) -> None:

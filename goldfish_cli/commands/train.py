@@ -1,15 +1,18 @@
 """``goldfish train``: the three stages, from a base model to one that answers."""
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
+from typer.core import TyperGroup
 
 from goldfish_cli.commands import options
 from goldfish_cli.commands.output import note, show, show_json, table
+from goldfish_cli.commands.train_compare import compare
 from goldfish_cli.commands.train_view import TrainView
-from goldfish_cli.errors import UsageError
+from goldfish_cli.errors import InputError, MissingPackageError, UsageError
 
 if TYPE_CHECKING:
     from goldfish_cli.training.plan import StagePlan
@@ -18,6 +21,37 @@ if TYPE_CHECKING:
 StageName = Literal["1", "2", "3", "all"]
 
 
+class TrainGroup(TyperGroup):
+    """``train STAGE`` is a command with options of its own; ``train compare`` is one beside it."""
+
+    allow_interspersed_args = True
+    allow_extra_args = False
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: Any = None,
+        **extra: Any,
+    ) -> Any:
+        """Read a command line, as the group's own or as that of the command it begins with."""
+        first = args[0] if args else ""
+        if first in self.commands:
+            command = self.commands[first]
+            return command.make_context(f"{info_name} {first}", args[1:], parent, **extra)
+        nearest = get_close_matches(first, [*get_args(StageName), *self.commands], n=1)
+        if nearest and nearest[0] != first:
+            raise UsageError(
+                f"There is no stage '{first}'.", hint=f"Did you mean: goldfish train {nearest[0]}"
+            )
+        return super().make_context(info_name, args, parent, **extra)
+
+
+app = typer.Typer(cls=TrainGroup, invoke_without_command=True, subcommand_metavar="")
+app.command()(compare)
+
+
+@app.callback()
 def train(
     stage: Annotated[
         StageName,
@@ -170,12 +204,26 @@ def _run(runs: "list[StageRun]", *, as_json: bool, quiet: bool) -> None:
         else:
             with TrainView(as_json=as_json and speaks, quiet=quiet or not speaks) as view:
                 folder = run_stage(run, view.watcher())
+            if speaks:
+                _draw_curves(run.out, quiet=quiet or as_json)
         if not speaks:
             continue
         if as_json:
             show_json({"stage": run.stage, "checkpoint": folder})
         else:
             show(str(folder))
+
+
+def _draw_curves(out: Path, *, quiet: bool) -> None:
+    """Draw all finished stages; what was trained is safe already, so a failure is only told."""
+    from goldfish_cli.training.report import draw_stages
+
+    try:
+        pictures = draw_stages(out)
+    except (MissingPackageError, InputError) as error:
+        note(f"No curves are drawn: {error} {error.hint}", quiet=quiet)
+        return
+    note(f"Loss curves: {' and '.join(map(str, pictures))}", quiet=quiet)
 
 
 def _plan(runs: "list[StageRun]", *, as_json: bool, quiet: bool) -> None:

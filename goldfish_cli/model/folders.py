@@ -1,17 +1,20 @@
 """Model folders as a whole: they appear complete or not at all, and say what they are."""
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from huggingface_hub import ModelCardData
 from safetensors import SafetensorError
 
 from goldfish_cli.errors import CheckpointError, InputError
 from goldfish_cli.model.bases import is_goldfish
 from goldfish_cli.model.config import GoldfishConfig
 
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _TORCH_WRITER = "inline_container"  # the file of torch's source that writes what torch.save saves
 
 
@@ -55,17 +58,32 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         shutil.move(new, folder)
 
 
-def model_card(config: GoldfishConfig, description: str, *, has_adapter: bool) -> str:
-    """Write the README of a model folder: what it is, and what it was trained upon."""
+def model_card(
+    config: GoldfishConfig,
+    description: str,
+    *,
+    has_adapter: bool,
+    whole: bool = False,
+    details: str = "",
+) -> str:
+    """Write the README of a model folder: what it is, and what it was trained upon.
+
+    Args:
+        config: Of the model.
+        description: A paragraph.
+        has_adapter: Whether the folder holds a LoRA adapter beside the projector.
+        whole: Whether all weights of the language model were trained.
+        details: Further sections in Markdown.
+    """
     bases = [
         f"- {role.replace('_', ' ')}: `{record['name']}` (content `{record['hash']}`)"
         for role, record in config.base_models.items()
     ]
-    holds = "projector and LoRA adapter" if has_adapter else "projector"
+    beside = " and LoRA adapter" if has_adapter else " and all of the language model"
+    holds = f"projector{beside if has_adapter or whole else ''}"
     lines = [
         "---",
-        "library_name: goldfish-video",
-        "pipeline_tag: video-text-to-text",
+        _metadata(config, has_adapter),
         "---",
         "# A Goldfish video-language model",
         "",
@@ -78,8 +96,21 @@ def model_card(config: GoldfishConfig, description: str, *, has_adapter: bool) -
         "",
         "Ask it with: `goldfish ask VIDEO QUESTION --model THIS_FOLDER`",
         "",
+        *([details, ""] if details else []),
     ]
     return "\n".join(lines)
+
+
+def _metadata(config: GoldfishConfig, has_adapter: bool) -> str:
+    """Write what the Hugging Face hub sorts models by; it knows bases by their hub id alone."""
+    names = {record["name"] for record in config.base_models.values()}
+    known = sorted(n for n in names if _HUB_ID.fullmatch(n) and not Path(n).exists())
+    return ModelCardData(
+        library_name="goldfish-video",
+        pipeline_tag="video-text-to-text",
+        tags=["video", "goldfish", *(["peft", "lora"] if has_adapter else [])],
+        base_model=known or None,
+    ).to_yaml()
 
 
 def _is_empty(folder: Path) -> bool:

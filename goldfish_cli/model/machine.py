@@ -1,8 +1,10 @@
-"""Say what memory the machine has, and how much of it was used. Loads no model."""
+"""Say what the machine is, what memory it has, and how much was used. Loads no model."""
 
 import os
+import platform
 import resource
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
@@ -45,3 +47,31 @@ def _container_limit() -> float:
     limit = Path("/sys/fs/cgroup/memory.max")
     text = limit.read_text().strip() if limit.is_file() else "max"
     return float(text) if text.isdigit() else float("inf")
+
+
+def describe_machine() -> dict[str, str]:
+    """Name the processor, the GPU if there is one, their memory, and the versions of libraries."""
+    memory = main_memory_gib()
+    facts = {"processor": f"{_processor()}, {os.cpu_count()} cores"}
+    if memory is not None:
+        facts["memory"] = f"{memory:.0f} GiB"
+    if torch.cuda.is_available():
+        facts["GPU"] = f"{torch.cuda.get_device_name(0)}, {gpu_memory_gib():.0f} GiB"
+    facts["system"] = f"{platform.system()} {platform.machine()}"
+    facts["Python"] = platform.python_version()
+    for package in ("torch", "transformers", "peft", "bitsandbytes", "accelerate"):
+        try:
+            facts[package] = version(package)
+        except PackageNotFoundError:
+            facts[package] = "not installed"
+    return facts
+
+
+def _processor() -> str:
+    """Return the processor's name; Linux tells it in a file, others through ``platform``."""
+    table = Path("/proc/cpuinfo")
+    if table.is_file():
+        for line in table.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -16,8 +16,7 @@ from transformers.training_args import TrainingArguments
 
 from goldfish_cli.errors import InputError, ModelError
 from goldfish_cli.model.machine import peak_memory_gib
-
-LOG_NAME = "train_log.jsonl"
+from goldfish_cli.training.run_files import read_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +65,6 @@ class TrainingLog:
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept)
         partial.write_text(text, encoding="utf-8")
         partial.replace(self.path)
-
-
-def read_log(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the lines of a training log; none if there is no log."""
-    if not path.exists():
-        return
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            yield json.loads(line)
-        except ValueError:  # cut off when the run was killed
-            continue
 
 
 class LogCallback(TrainerCallback):

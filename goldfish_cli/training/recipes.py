@@ -102,6 +102,10 @@ class StageRecipe(_Section):
     """Samples that may turn out unreadable before the run stops."""
     workers: NonNegativeInt = 0
     """Processes that load data; 0 is fastest from stored features."""
+    eval_steps: PositiveInt | None = None
+    """Steps between measurements on held back clips; null: save_steps."""
+    sample_answers: NonNegativeInt = 2
+    """Held back samples that the model answers at each measurement; 0: none."""
 
     @model_validator(mode="after")
     def _one_length(self) -> "StageRecipe":

@@ -17,18 +17,15 @@ from goldfish_cli.model.folders import explaining_failed_writes
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
 from goldfish_cli.model.quiet import silent_transformers
 from goldfish_cli.training.resume_points import checkpoints, last_whole, remove_all
+from goldfish_cli.training.run_files import FOLDERS, SETTINGS, SUMMARY
 
-FOLDERS = {
-    1: "stage1_image_align",
-    2: "stage2_video_pretrain",
-    3: "stage3_video_instruct_final",
-}
-SETTINGS = "recipe.yaml"
-SUMMARY = "run.json"
 PASSES = "passes.json"
 # These may change between a run and its continuation: no step depends on them.
 _FREE = frozenset(
-    {"log_steps", "save_steps", "keep_checkpoints", "max_bad_samples", "workers", "name", "start"}
+    {
+        *("log_steps", "save_steps", "eval_steps", "keep_checkpoints", "sample_answers"),
+        *("max_bad_samples", "workers", "name", "start"),
+    }
 )
 
 
@@ -97,6 +94,7 @@ class RunFolder:
         tokenizer: Any,
         settings: Mapping[str, Any],
         *,
+        card: str,
         whole: bool = False,
     ) -> None:
         """Write the stage's checkpoint here, beside its log; the configuration comes last.
@@ -106,6 +104,7 @@ class RunFolder:
             tokenizer: Of the language model.
             settings: That it was trained with.
             whole: Write all of the model: no base holds its weights any more.
+            card: The model card, in Markdown.
 
         Raises:
             InputError: If the disk is full or the folder cannot be written.
@@ -119,6 +118,7 @@ class RunFolder:
                     export_merged(model, scratch, tokenizer)
             else:
                 save_checkpoint(model, scratch, tokenizer, settings=settings)
+            (scratch / "README.md").write_text(card, encoding="utf-8")
             parts = sorted(scratch.iterdir(), key=lambda part: part.name == "config.json")
             for part in parts:
                 target = self.path / part.name

@@ -5,9 +5,9 @@ adapters of the language model to answer questions. Each starts where the one be
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import torch
 from transformers.trainer_utils import set_seed
 
 from goldfish_cli.data.clips import ClipReader
-from goldfish_cli.data.dataset import DrawOrder, Rejected, Source
+from goldfish_cli.data.dataset import DrawOrder, Mixture, Rejected, Source
 from goldfish_cli.data.features import FeatureStore
 from goldfish_cli.errors import InterruptedRunError, ModelError, UsageError
 from goldfish_cli.model.adapters import add_lora, merge_lora
@@ -28,13 +28,13 @@ from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration, has_qu
 from goldfish_cli.model.loader import LoadedModel, load_model
 from goldfish_cli.profiles import Profile
 from goldfish_cli.training.callbacks import (
-    LOG_NAME,
     GradientCheck,
     Interrupter,
     LogCallback,
     LogRecord,
     TrainingLog,
 )
+from goldfish_cli.training.card import StageFacts, note_facts, stage_card
 from goldfish_cli.training.collator import Collator
 from goldfish_cli.training.encoding import (
     encode_groups,
@@ -45,11 +45,15 @@ from goldfish_cli.training.encoding import (
 )
 from goldfish_cli.training.processes import Processes
 from goldfish_cli.training.recipes import LoraRecipe, Recipe, StageRecipe
+from goldfish_cli.training.report import draw_stage
 from goldfish_cli.training.resume_points import step_of
-from goldfish_cli.training.run_folder import FOLDERS, RunFolder, find_start
+from goldfish_cli.training.run_files import FOLDERS, LOG_NAME
+from goldfish_cli.training.run_folder import RunFolder, find_start
+from goldfish_cli.training.sample_answers import MAX_NEW_TOKENS, SampleAnswerer
 from goldfish_cli.training.schedules import learning_rate
 from goldfish_cli.training.stage_data import StageData, gather, num_steps, report
 from goldfish_cli.training.trainer import StageTrainer, training_arguments
+from goldfish_cli.training.validation import AnswersRecord, ValidationCallback, ValidationRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +91,13 @@ class Watcher:
     done: Callable[[int], None] = _ignore  # how much of the phase is done
     record: Callable[[LogRecord], None] = _ignore
     note: Callable[[str], None] = _ignore
+    validation: Callable[[ValidationRecord], None] = _ignore
+    answers: Callable[[AnswersRecord], None] = _ignore
+    left_out: list[Rejected] = field(default_factory=list)
 
     def rejected(self, item: Rejected) -> None:
-        """Tell of a sample that is left out."""
+        """Tell of a sample that is left out, and remember it."""
+        self.left_out.append(item)
         self.note(f"left out {item.id}: {item.reason}")
 
 
@@ -129,7 +137,7 @@ def run_stage(run: StageRun, watcher: Watcher | None = None) -> Path:
     if run.profile.threads:
         torch.set_num_threads(run.profile.threads)
     processes = Processes(on_cpu=choose_device(run.profile).type == "cpu")
-    watcher = (watcher or Watcher()) if processes.is_main else Watcher()
+    watcher = replace(watcher or Watcher(), left_out=[]) if processes.is_main else Watcher()
     set_seed(run.seed)
     start = find_start(run.start, run.stage, run.out)
     loaded = load_model(
@@ -146,6 +154,7 @@ def run_stage(run: StageRun, watcher: Watcher | None = None) -> Path:
     reader = _reader(run, settings, loaded)
     if reader.store is not None:
         data, reader = _encode(run, loaded, reader, data, settings, watcher, processes)
+    facts = note_facts(run.stage, start, run.sources, data, settings.model_dump(mode="json"))
     dtype = weight_dtype(loaded.model)
     mark_trainable(loaded.model, settings)
     trainer = _trainer(run, settings, loaded, reader, data, watcher, processes)
@@ -157,7 +166,7 @@ def run_stage(run: StageRun, watcher: Watcher | None = None) -> Path:
     keep_encoder = vision_encoder(loaded, offline=run.offline) if settings.full else nullcontext()
     if processes.is_main:
         with keep_encoder:
-            _save(run, settings, loaded, trainer, seconds)
+            _save(run, settings, loaded, trainer, facts, watcher.left_out, seconds)
     processes.wait()
     return run.folder.path
 
@@ -327,6 +336,15 @@ def _trainer(
             advance=watcher.done,
         )
     )
+    trainer.add_callback(
+        ValidationCallback(
+            run.stage,
+            log,
+            tell=watcher.validation,
+            answer=_answerer(run, settings, loaded, trainer, validation),
+            tell_answers=watcher.answers,
+        )
+    )
     return trainer
 
 
@@ -335,6 +353,27 @@ def _tell_of_smaller_passes(run: StageRun, watcher: Watcher, rows: int) -> None:
     watcher.note(
         f"memory ran out: from now on {rows} of a batch's samples go through the model at once; "
         "what is learnt stays the same"
+    )
+
+
+def _answerer(
+    run: StageRun,
+    settings: StageRecipe,
+    loaded: LoadedModel,
+    trainer: StageTrainer,
+    validation: Mixture | None,
+) -> SampleAnswerer | None:
+    """Return what asks held back samples; a model in shards could not answer one process alone."""
+    if validation is None or not settings.sample_answers or trainer.is_fsdp_enabled:
+        return None
+    return SampleAnswerer(
+        loaded.model,
+        loaded.tokenizer,
+        validation,
+        settings.sample_answers,
+        max_context_tokens=settings.max_context_tokens,
+        max_new_tokens=min(settings.max_text_tokens or MAX_NEW_TOKENS, MAX_NEW_TOKENS),
+        encoder_chunk=run.profile.encoder_chunk,
     )
 
 
@@ -359,8 +398,7 @@ def _train(
             hint="Continue with the same command and --resume.",
         )
     if trainer.eval_dataset is not None:
-        loss = trainer.evaluate()["eval_loss"]
-        watcher.note(f"stage {run.stage}: loss on held back clips {loss:.4f}")
+        trainer.evaluate()
 
 
 def _save(
@@ -368,12 +406,23 @@ def _save(
     settings: StageRecipe,
     loaded: LoadedModel,
     trainer: StageTrainer,
+    facts: StageFacts,
+    left_out: Sequence[Rejected],
     seconds: float,
 ) -> None:
     if run.stage > 1 and settings.num_frames is not None:
         loaded.config.num_frames = settings.num_frames
     loaded.model.train(False)
-    run.folder.publish(loaded.model, loaded.tokenizer, _noted(run, settings), whole=settings.full)
+    card = stage_card(
+        facts,
+        loaded.model,
+        run.folder.path / LOG_NAME,
+        left_out=left_out,
+        picture=draw_stage(run.folder.path),
+    )
+    run.folder.publish(
+        loaded.model, loaded.tokenizer, _noted(run, settings), card=card, whole=settings.full
+    )
     history = [line["loss"] for line in trainer.state.log_history if "loss" in line]
     run.folder.finish(
         {

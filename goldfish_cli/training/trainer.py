@@ -46,6 +46,7 @@ def training_arguments(
 ) -> TrainingArguments:
     """Translate a resolved stage to what the Trainer takes; ``max_steps`` is left to be set."""
     batch_size = recipe.batch_size or 1
+    eval_steps = recipe.eval_steps or recipe.save_steps
     return TrainingArguments(
         output_dir=str(out),
         per_device_train_batch_size=batch_size,
@@ -65,8 +66,8 @@ def training_arguments(
         save_strategy="steps" if recipe.save_steps else "no",
         save_steps=recipe.save_steps or 500,
         save_total_limit=recipe.keep_checkpoints,
-        eval_strategy="steps" if evaluate and recipe.save_steps else "no",
-        eval_steps=recipe.save_steps,
+        eval_strategy="steps" if evaluate and eval_steps else "no",
+        eval_steps=eval_steps,
         prediction_loss_only=True,
         dataloader_num_workers=recipe.workers,
         dataloader_pin_memory=device == "cuda",
@@ -271,6 +272,12 @@ class StageTrainer(Trainer):
             pixels = inputs.pop("pixel_values")
             inputs["image_features"] = inner.encode_frames(pixels, chunk=self._encoder_chunk)
         return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+
+    def evaluate(self, *args: Any, **options: Any) -> dict[str, float]:
+        """Measure on held back samples; what is random in training goes on as if it were not."""
+        gpus = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
+        with torch.random.fork_rng(gpus):
+            return super().evaluate(*args, **options)
 
     # Checkpoints hold what learns, never the frozen base, and appear whole: they are written to a
     # folder beside and renamed.

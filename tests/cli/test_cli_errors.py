@@ -15,6 +15,7 @@ from goldfish_cli.cli import GoldfishGroup
 ALL_ERRORS = [
     (errors.GoldfishError, 1),
     (errors.UsageError, 2),
+    (errors.MissingPackageError, 2),
     (errors.VideoError, 3),
     (errors.SubtitleError, 3),
     (errors.AnnotationError, 3),

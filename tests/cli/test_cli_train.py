@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -64,7 +65,12 @@ def test_the_bundled_model_can_be_named_to_start_from(train):
 def test_a_pipe_gets_the_checkpoint_alone_and_the_log_goes_to_stderr(train, tmp_path):
     result = train("1", files=["images.tar"])
     assert result.stdout == f"{tmp_path / 'runs' / 'stage1_image_align'}\n"
-    assert "stage 1  step 2/2  loss" in result.stderr
+    first, last, curves = result.stderr.splitlines()
+    assert first.startswith("stage 1  step 1/2  loss ")
+    assert last.startswith("stage 1  step 2/2  loss ")
+    assert "  smoothed " in first and " left" not in first  # one step has no pace yet
+    assert last.endswith("  0:00:00 left")
+    assert curves.startswith("note: ")
     shutil.rmtree(tmp_path / "runs")
     assert train("1", "--quiet", files=["images.tar"]).stderr == ""
 
@@ -136,3 +142,71 @@ def test_a_finished_stage_is_not_overwritten(train):
     assert result.exit_code == 2
     assert "finished" in result.stderr
     assert train("1", "--resume", files=["images.tar"]).exit_code == 0
+
+
+def test_finished_stages_are_drawn_in_one_picture_and_held_back_losses_are_told(train, tmp_path):
+    pytest.importorskip("matplotlib")
+    words = ["--set", "stage3.validation=0.3", "--set", "stage3.save_steps=1"]
+    assert train("1", "--json", files=["images.tar"]).exit_code == 0
+    first = (tmp_path / "runs" / "curves.svg").read_bytes()
+    result = train("3", *words, files=["instructions.json"])
+    assert "stage 3  step 1/2  held back " in result.stderr
+    assert "stage 3  step 2/2  held back " in result.stderr
+    assert "stage 3  step 2/2  asked: What comes first?  answer: " in result.stderr
+    assert all(line.isprintable() for line in result.stderr.splitlines())
+    assert str(tmp_path / "runs" / "curves.png") in result.stderr
+    assert (tmp_path / "runs" / "curves.png").stat().st_size > 10_000
+    second = (tmp_path / "runs" / "curves.svg").read_bytes()
+    panels = [picture.count(b'id="axes_') for picture in (first, second)]
+    assert panels == [1, 2]
+
+
+def test_without_matplotlib_training_ends_well_and_says_what_to_install(
+    train, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    result = train("1", files=["images.tar"])
+    assert result.exit_code == 0
+    assert "pip install 'goldfish-video[plots]'" in result.stderr
+    assert not list((tmp_path / "runs").glob("curves*"))
+
+
+def test_runs_are_laid_side_by_side(train, goldfish, tmp_path):
+    out, runs = tmp_path / "runs", []
+    for name, rate in (("a", 0.001), ("b", 0.5)):
+        words = ["--set", f"stage1.learning_rate={rate}", "--set", "stage1.warmup_steps=0"]
+        assert train("1", "--quiet", *words, files=["images.tar"]).exit_code == 0
+        runs.append((out / "stage1_image_align").rename(tmp_path / name))
+    result = goldfish("train", "compare", *runs, "--json")
+    found = lines(result)
+    assert [line["run"] for line in found] == [str(run) for run in runs]
+    assert [line["settings"] for line in found] == [
+        {"settings.learning_rate": 0.001},
+        {"settings.learning_rate": 0.5},
+    ]
+    assert found[0]["first_loss"] == found[1]["first_loss"]
+    assert found[0]["last_loss"] != found[1]["last_loss"]
+    picture = tmp_path / "both.png"
+    result = goldfish("train", "compare", *runs, "--picture", picture)
+    assert "\nlearning_rate        0.001" in result.stdout
+    assert f"{found[1]['last_loss']:.4f}" in result.stdout
+    assert "recipe" not in result.stdout  # the same in both
+    assert picture.is_file() and str(picture) in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["comapre", "a"], 2, "Did you mean: goldfish train compare"),
+        (["al", "--data", "a", "--out", "b"], 2, "Did you mean: goldfish train all"),
+        (["compare"], 2, "See: goldfish train compare --help"),
+        (["compare", "."], 3, "holds no training"),
+        (["1", "2", "--data", "a", "--out", "b"], 2, "unexpected extra argument"),
+        (["--data", "none.json", "1", "--out", "b"], 2, "base model"),
+        ([], 2, "See: goldfish train --help"),
+    ],
+)
+def test_stages_and_commands_of_train_are_told_apart(goldfish, tmp_path, words, code, message):
+    result = goldfish("train", *words)
+    assert result.exit_code == code
+    assert message in result.stderr

@@ -21,7 +21,8 @@ from goldfish_cli.errors import (
 )
 from goldfish_cli.model.bases import identify
 from goldfish_cli.model.loader import load_model
-from goldfish_cli.training.callbacks import check_gradients, read_log
+from goldfish_cli.training.callbacks import check_gradients
+from goldfish_cli.training.run_files import read_log
 from goldfish_cli.training.schedules import learning_rate
 from goldfish_cli.training.stages import Watcher, mark_trainable, run_stage
 
@@ -230,13 +231,6 @@ def test_missing_and_unreadable_media_are_reported_counted_and_limited(
         )
         with pytest.raises(AnnotationError, match="green-red"):
             run_stage(strict)
-
-
-def test_held_back_clips_are_measured(base, data, profile, tmp_path):
-    notes = []
-    run = make_run(3, base, tmp_path, data, profile, settings={"validation": 0.4})
-    run_stage(run, Watcher(note=notes.append))
-    assert any("held back" in note for note in notes)
 
 
 def test_several_questions_per_clip_train_in_one_sequence(base, data, profile, tmp_path):

@@ -4,8 +4,8 @@ import signal
 from pathlib import Path
 
 from goldfish_cli.data.dataset import Source
-from goldfish_cli.training.callbacks import read_log
 from goldfish_cli.training.recipes import load_recipe
+from goldfish_cli.training.run_files import read_log
 from goldfish_cli.training.stages import StageRun, Watcher
 
 FILES = {1: "images.tar", 2: "captions.json", 3: "instructions.json"}
