@@ -15,6 +15,7 @@ from goldfish_cli.commands.train_view import TrainView
 from goldfish_cli.errors import InputError, MissingPackageError, UsageError
 
 if TYPE_CHECKING:
+    from goldfish_cli.training.calibration import Pace
     from goldfish_cli.training.plan import StagePlan
     from goldfish_cli.training.stages import StageRun
 
@@ -128,6 +129,10 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and load no weights.")
     ] = False,
+    calibrate: Annotated[
+        bool,
+        typer.Option("--calibrate", help="With --dry-run: load the weights and time a few steps."),
+    ] = False,
     profile: options.ProfileName = None,
     model: options.ModelName = None,
     as_json: options.Json = False,
@@ -181,8 +186,10 @@ def train(
         )
         for number in numbers
     ]
+    if calibrate and not dry_run:
+        raise UsageError("--calibrate only goes with --dry-run.", hint="Add --dry-run")
     if dry_run:
-        _plan(runs, as_json=as_json, quiet=quiet)
+        _plan(runs, calibrate=calibrate, as_json=as_json, quiet=quiet)
         return
     if stage != "all" and runs[0].folder.finished and not resume:
         raise UsageError(
@@ -193,6 +200,9 @@ def train(
 
 
 def _run(runs: "list[StageRun]", *, as_json: bool, quiet: bool) -> None:
+    from goldfish_cli.model.loader import load_config
+    from goldfish_cli.training.plan import refuse_at_once
+    from goldfish_cli.training.run_folder import find_start
     from goldfish_cli.training.stages import run_stage
 
     speaks = os.environ.get("RANK", "0") == "0"  # the first of several processes, or the only one
@@ -202,6 +212,8 @@ def _run(runs: "list[StageRun]", *, as_json: bool, quiet: bool) -> None:
             note(f"Stage {run.stage} is finished: {run.folder.path}", quiet=silent)
             folder = run.folder.path
         else:
+            start = find_start(run.start, run.stage, run.out)
+            refuse_at_once(run, load_config(start, offline=run.offline))
             with TrainView(as_json=as_json and speaks, quiet=quiet or not speaks) as view:
                 folder = run_stage(run, view.watcher())
             if speaks:
@@ -226,22 +238,28 @@ def _draw_curves(out: Path, *, quiet: bool) -> None:
     note(f"Loss curves: {' and '.join(map(str, pictures))}", quiet=quiet)
 
 
-def _plan(runs: "list[StageRun]", *, as_json: bool, quiet: bool) -> None:
+def _plan(runs: "list[StageRun]", *, calibrate: bool, as_json: bool, quiet: bool) -> None:
     from goldfish_cli.model.loader import load_config, load_tokenizer
     from goldfish_cli.training.plan import plan_stage, refuse_if_too_large
     from goldfish_cli.training.run_folder import find_start
 
     start = find_start(runs[0].start, runs[0].stage, runs[0].out)
     config, tokenizer = load_config(start, offline=runs[0].offline), load_tokenizer(Path(start))
-    plans = []
-    for run in runs:
-        plans.append(plan_stage(run, config, tokenizer, TrainView(as_json, quiet).watcher()))
-        _show_plan(plans[-1], as_json=as_json)
+    watcher = TrainView(as_json, quiet).watcher()
+    plans = [plan_stage(run, config, tokenizer, watcher) for run in runs]
+    for plan, run in zip(plans, runs, strict=True):
+        pace = None
+        if calibrate and plan.memory.fits:
+            from goldfish_cli.training.calibration import STEPS
+            from goldfish_cli.training.calibration import calibrate as measure
+
+            pace = measure(run, start, STEPS * plan.effective_batch, watcher)
+        _show_plan(plan, pace, as_json=as_json)
     for plan, run in zip(plans, runs, strict=True):
         refuse_if_too_large(plan, run, config)
 
 
-def _show_plan(plan: "StagePlan", *, as_json: bool) -> None:
+def _show_plan(plan: "StagePlan", pace: "Pace | None", *, as_json: bool) -> None:
     share = plan.trainable / plan.parameters
     memory = {name: round(gib, 3) for name, gib in plan.memory.parts.items()}
     facts: dict[str, object] = {
@@ -255,17 +273,45 @@ def _show_plan(plan: "StagePlan", *, as_json: bool) -> None:
         "effective_batch": plan.effective_batch,
         "parameters": plan.parameters,
         "trainable": plan.trainable,
-        "features_gib": round(plan.features_gib, 3),
+        "clips": plan.clips,
     }
+    disk = {
+        "features": plan.disk.features,
+        "checkpoints": plan.disk.checkpoints,
+        "result": plan.disk.result,
+        "free": plan.disk.out_free,
+    }
+    disk = {name: round(gib, 3) for name, gib in disk.items()}
+    time = {}
+    if pace is not None:
+        time["seconds_per_step"] = round(pace.seconds_per_step, 4)
+        if pace.seconds_per_clip is not None:
+            time["seconds_per_clip"] = round(pace.seconds_per_clip, 4)
+        time["hours"] = round(pace.total_hours(plan.steps, plan.clips), 3)
     summary = {
         "total": round(plan.memory.total, 3),
         "budget": plan.memory.budget and round(plan.memory.budget, 3),
         "fits": plan.memory.fits,
     }
     if as_json:
-        show_json({**facts, "memory": memory, **summary})
+        host = {
+            "total": round(plan.host.total, 3),
+            "budget": plan.host.budget and round(plan.host.budget, 3),
+        }
+        more = {"host": host, "disk": disk, "time": time or None}
+        show_json({**facts, "memory": memory, **summary, **more})
         return
     rows = [*facts.items(), ("trainable share", f"{share:.2%}")]
-    rows += [(f"memory: {name}", f"{gib:.3f} GiB") for name, gib in memory.items()]
-    rows += [(f"memory: {name}", value) for name, value in summary.items()]
+    rows += [(f"memory: {name}", _size(gib)) for name, gib in plan.memory.parts.items()]
+    budget = _size(plan.memory.budget) if plan.memory.budget else "unknown"
+    rows += [("memory: total", _size(plan.memory.total)), ("memory: budget", budget)]
+    rows.append(("fits", "yes" if plan.memory.fits else "no"))
+    rows.append(("main memory", _size(plan.host.total)))
+    rows += [(f"disk: {name}", _size(gib)) for name, gib in disk.items()]
+    unknown = [("time", "unknown; --calibrate times a few steps")]
+    rows += [(name.replace("_", " "), value) for name, value in time.items()] or unknown
     table(["what", "value"], rows)
+
+
+def _size(gib: float) -> str:
+    return f"{gib:.2f} GiB" if gib >= 0.1 else f"{gib * 1024:.2f} MiB"

@@ -31,6 +31,8 @@ _INT8_ROW_BYTES = 4  # one float32 scale for each output row
 _STAGE_1_PROMPT_TOKENS = 64  # around the picture, generously: "Describe this image in detail."
 _GPU_RUNTIME_GIB = 0.8  # CUDA context and cuBLAS workspaces
 _CPU_RUNTIME_GIB = 0.7  # Python, torch and Transformers themselves
+_GPU_HOST_GIB = 3.5  # what torch, CUDA's libraries and bitsandbytes keep in main memory
+_WORKER_GIB, _PREFETCHED = 0.5, 2  # a process that loads data, and the batches it is ahead
 _FRAGMENTATION = 0.04  # share of the rest that the allocator cannot hand out
 
 
@@ -145,6 +147,28 @@ class MemoryPlanner:
         gib["runtime"] = runtime + _FRAGMENTATION * sum(gib.values())
         machine = gpu_memory_gib() if on_gpu else main_memory_gib()
         return MemoryPlan(gib, profile.memory_gib or machine)
+
+    def plan_host(self, profile: Profile, device: MemoryPlan, *, workers: int) -> MemoryPlan:
+        """Estimate the main memory that a training takes beside its device.
+
+        Weights are mapped from their files and go to a GPU one matrix at a time; what stays in main
+        memory are the libraries, a matrix on its way, and the processes that load data.
+
+        Args:
+            profile: The limits.
+            device: The plan of the device; on a processor it is that of main memory too.
+            workers: Processes that load data.
+        """
+        frames = profile.batch_size * (profile.max_frames or self.config.num_frames)
+        pixels = _PREFETCHED * frames * _FLOAT_BYTES * 3 * self.config.image_size**2
+        loading = {"data workers": workers * (_WORKER_GIB + pixels / _GIB)}
+        if not _is_on_gpu(profile):
+            return MemoryPlan(device.parts | loading, main_memory_gib())
+        parts = {
+            "runtime": _GPU_HOST_GIB,
+            "weights on their way": 2 * _FLOAT_BYTES * self.num_largest / _GIB,
+        }
+        return MemoryPlan(parts | loading, main_memory_gib())
 
     def num_learning(self, use: Use) -> int:
         """Count the parameters that learn in a stage."""

@@ -1,13 +1,16 @@
 """Say what a stage would do, before any weight is loaded or any video opened."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
 from statistics import mean
 from typing import Any, cast
 
 from goldfish_cli.data.clips import Clip
 from goldfish_cli.data.dataset import Example, Group
+from goldfish_cli.errors import DoesNotFitError
 from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.devices import choose_device
 from goldfish_cli.model.fitting import check_fits
@@ -18,7 +21,31 @@ from goldfish_cli.training.recipes import StageRecipe
 from goldfish_cli.training.stage_data import gather, num_steps
 from goldfish_cli.training.stages import StageRun, Watcher, resolve_settings
 
+_GIB = 2**30
+_FLOAT_BYTES, _HALF_BYTES, _FEATURE_BYTES = 4, 2, 2
 MEASURED_SAMPLES = 64  # that are tokenised to learn how long samples are
+
+
+@dataclass(frozen=True, slots=True)
+class DiskPlan:
+    """GiB that a stage writes, at the most, and where."""
+
+    features: float  # of all clips; those that are stored already are in it
+    checkpoints: float  # to resume from, one more than are kept
+    result: float  # what stays
+    out_free: float  # on the disk of the runs
+    features_free: float | None  # on that of the feature store
+
+    @property
+    def shortage(self) -> str | None:
+        """Say what lacks room; ``None`` if all fits."""
+        needed = self.checkpoints + self.result
+        if needed > self.out_free:
+            return f"{needed:.1f} GiB of checkpoints do not fit the {self.out_free:.1f} GiB free"
+        free = self.features_free
+        if free is not None and self.features > free:
+            return f"{self.features:.1f} GiB of features do not fit the {free:.1f} GiB free"
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +62,10 @@ class StagePlan:
     effective_batch: int
     parameters: int
     trainable: int
-    features_gib: float  # disk that all stored features take
-    memory: MemoryPlan
+    clips: int
+    memory: MemoryPlan  # of the device that trains
+    host: MemoryPlan  # of the machine beside a GPU; on a processor the same
+    disk: DiskPlan
     profile: Profile  # with what the recipe sets itself
 
 
@@ -64,19 +93,14 @@ def plan_stage(
     lengths = _lengths(
         [g for groups, _ in data.train for g in groups], run, settings, config, tokenizer, frames
     )
-    profile = run.profile.model_copy(
-        update={
-            "batch_size": settings.batch_size,
-            "max_frames": settings.num_frames,
-            "max_text_tokens": settings.max_text_tokens,
-            "max_context_tokens": settings.max_context_tokens,
-        }
-    )
+    profile = with_recipe(run.profile, settings)
     planner = MemoryPlanner(
         config, learning=learning_of(settings), stored_features=run.features is not None
     )
     use = cast("Use", str(run.stage))
-    feature_bytes = frames * config.tokens_per_frame * config.pooled_dim * 2
+    clips = len({(g[0].media, g[0].region) for g in data.groups()})
+    memory = planner.plan(profile, use, longest=max(lengths) if run.stage == 1 else None)
+    feature_bytes = frames * config.tokens_per_frame * config.pooled_dim * _FEATURE_BYTES
     return StagePlan(
         stage=run.stage,
         samples=draws,
@@ -88,12 +112,36 @@ def plan_stage(
         effective_batch=effective,
         parameters=planner.num_parameters,
         trainable=planner.num_learning(use),
-        features_gib=len({(g[0].media, g[0].region) for g in data.groups()})
-        * feature_bytes
-        / 2**30,
-        memory=planner.plan(profile, use, longest=max(lengths) if run.stage == 1 else None),
+        clips=clips,
+        memory=memory,
+        host=planner.plan_host(profile, memory, workers=settings.workers),
+        disk=_plan_disk(run, settings, planner, use, clips * feature_bytes / _GIB),
         profile=profile,
     )
+
+
+def _plan_disk(
+    run: StageRun, settings: StageRecipe, planner: MemoryPlanner, use: Use, features: float
+) -> DiskPlan:
+    learning, parts = learning_of(settings), planner.num_learning(use)
+    result = _FLOAT_BYTES * parts / _GIB
+    if learning.full:
+        result = _HALF_BYTES * planner.num_parameters / _GIB
+    saved = 1 + settings.keep_checkpoints if settings.save_steps else 1
+    moments = 2 * (1 if learning.eight_bit_optimizer else _FLOAT_BYTES)
+    return DiskPlan(
+        features=features if run.features else 0.0,
+        checkpoints=saved * parts * (_FLOAT_BYTES + moments) / _GIB,
+        result=result,
+        out_free=_free_gib(run.out),
+        features_free=_free_gib(run.features) if run.features else None,
+    )
+
+
+def _free_gib(folder: Path) -> float:
+    """GiB free where a folder is, or will be."""
+    there = next(path for path in (folder.resolve(), *folder.resolve().parents) if path.exists())
+    return shutil.disk_usage(there).free / _GIB
 
 
 def learning_of(settings: StageRecipe) -> Learning:
@@ -108,14 +156,57 @@ def learning_of(settings: StageRecipe) -> Learning:
 
 
 def refuse_if_too_large(plan: StagePlan, run: StageRun, config: GoldfishConfig) -> None:
-    """Refuse a stage that does not fit.
+    """Refuse a stage that does not fit memory or disk.
+
+    Raises:
+        DoesNotFitError: With the nearest settings that do.
+    """
+    refuse_profile(plan.profile, run, config)
+    if not plan.host.fits:
+        raise DoesNotFitError(
+            f"{plan.host.total:.1f} GiB do not fit the {plan.host.budget:.1f} GiB of main memory.",
+            hint="Set workers to 0 in the recipe, or free memory",
+        )
+    if plan.disk.shortage:
+        raise DoesNotFitError(
+            f"Stage {plan.stage}: {plan.disk.shortage}.",
+            hint="Name a folder on another disk with --out or --features, or free some",
+        )
+
+
+def refuse_at_once(run: StageRun, config: GoldfishConfig) -> None:
+    """Refuse a stage whose settings do not fit the memory, before anything is loaded.
+
+    Raises:
+        DoesNotFitError: With the nearest settings that do.
+    """
+    device = choose_device(run.profile).type
+    settings = resolve_settings(run.recipe.stage(run.stage), run.profile, config, device)
+    refuse_profile(with_recipe(run.profile, settings), run, config)
+
+
+def refuse_profile(profile: Profile, run: StageRun, config: GoldfishConfig) -> None:
+    """Refuse a stage whose memory is over the budget, whatever its data are.
 
     Raises:
         DoesNotFitError: With the nearest settings that do.
     """
     learning = learning_of(run.recipe.stage(run.stage))
     planner = MemoryPlanner(config, learning=learning, stored_features=run.features is not None)
-    check_fits(planner, plan.profile, cast("Use", str(plan.stage)))
+    check_fits(planner, profile, cast("Use", str(run.stage)))
+
+
+def with_recipe(profile: Profile, settings: StageRecipe) -> Profile:
+    """Return the profile with the limits that a resolved recipe sets itself."""
+    return profile.model_copy(
+        update={
+            "batch_size": settings.batch_size,
+            "gradient_accumulation": settings.gradient_accumulation,
+            "max_frames": settings.num_frames,
+            "max_text_tokens": settings.max_text_tokens,
+            "max_context_tokens": settings.max_context_tokens,
+        }
+    )
 
 
 def _lengths(

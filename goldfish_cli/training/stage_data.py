@@ -37,6 +37,13 @@ class StageData:
             [g for g in self.validation if wanted(g)],
         )
 
+    def thinned(self, count: int) -> "StageData":
+        """Keep so many groups of each source, evenly spread."""
+        return StageData(
+            [(g[:: ceil(len(g) / count)], weight) for g, weight in self.train if g],
+            self.validation[:: ceil(len(self.validation) / count)] if self.validation else [],
+        )
+
     def mixtures(
         self, reader: ClipReader, settings: StageRecipe, seed: int
     ) -> tuple[Mixture, Mixture | None]:

@@ -72,6 +72,7 @@ class StageRun:
     seed: int = 0
     resume: bool = False
     offline: bool = False
+    limit: int | None = None  # use so many clips of each source, evenly spread; None: all
 
     @property
     def folder(self) -> RunFolder:
@@ -151,6 +152,8 @@ def run_stage(run: StageRun, watcher: Watcher | None = None) -> Path:
         lambda: run.folder.begin(_noted(run, settings), resume=run.resume, note=watcher.note)
     )
     data = gather(run.sources, run.videos, settings, watcher.rejected)
+    if run.limit is not None:
+        data = data.thinned(run.limit)
     reader = _reader(run, settings, loaded)
     if reader.store is not None:
         data, reader = _encode(run, loaded, reader, data, settings, watcher, processes)

@@ -96,9 +96,38 @@ def test_a_dry_run_needs_no_weights_and_writes_nothing(train, base, tmp_path):
 def test_work_that_does_not_fit_ends_before_it_begins(train, tmp_path):
     profile = tmp_path / "small.yaml"
     profile.write_text("device: cpu\nmemory_gib: 0.01\n")
-    result = train("1", "--dry-run", "--profile", profile, files=["images.tar"])
-    assert result.exit_code == 4
-    assert "fit" in result.stderr
+    for words in (["--dry-run"], []):
+        result = train("1", *words, "--profile", profile, files=["images.tar"])
+        assert result.exit_code == 4
+        assert "do not fit the 0.0 GiB of profile small" in result.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_plan_says_what_disk_and_main_memory_are_needed(train):
+    (plan,) = lines(train("3", "--dry-run", "--json", files=["instructions.json"]))
+    assert plan["host"]["total"] >= plan["total"]  # on a processor both are one
+    assert plan["disk"]["free"] > 0
+    assert plan["time"] is None
+    words = ["--set", "stage3.save_steps=1", "--set", "stage3.keep_checkpoints=90000000"]
+    refused = train("3", "--dry-run", *words, files=["instructions.json"])
+    assert refused.exit_code == 4
+    assert "of checkpoints do not fit the" in refused.stderr
+    assert "main memory" in refused.stdout
+    assert "--calibrate" in refused.stdout
+
+
+def test_calibrating_times_real_steps_and_keeps_nothing(train, tmp_path):
+    words = ["--dry-run", "--calibrate", "--json", "--features", tmp_path / "store"]
+    plans = lines(train("all", *words, "--set", "stage3.max_steps=5000"))
+    assert [plan["stage"] for plan in plans] == [1, 2, 3]
+    for plan in plans:
+        time = plan["time"]
+        assert time["seconds_per_step"] > 0
+        assert time["seconds_per_clip"] > 0
+    seconds = plans[2]["time"]["hours"] * 3600
+    assert seconds == pytest.approx(5000 * plans[2]["time"]["seconds_per_step"], rel=0.1)
+    assert not (tmp_path / "runs").exists()
+    assert not (tmp_path / "store").exists()
 
 
 @pytest.mark.parametrize(
