@@ -2,18 +2,48 @@
 
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+
+_results: TextIO | None = None  # where results go while others write to stdout
 
 
 def show(text: str, *, end: str = "\n") -> None:
     """Write a result to stdout at once, exactly as it is: no markup, no wrapping."""
-    sys.stdout.write(text + end)
-    sys.stdout.flush()
+    stream = _results or sys.stdout
+    stream.write(text + end)
+    stream.flush()
+
+
+@contextmanager
+def stdout_for_results_alone() -> Iterator[None]:
+    """Send to stderr what libraries, and processes that they start, write to stdout meanwhile."""
+    global _results
+    before = sys.stdout
+    before.flush()
+    try:
+        number = before.fileno()
+    except OSError:  # no file: nothing but Python writes there
+        number = None
+    kept = None if number is None else os.dup(number)
+    _results = before if kept is None else os.fdopen(kept, "w", encoding=before.encoding)
+    sys.stdout = sys.stderr
+    if number is not None:
+        os.dup2(sys.stderr.fileno(), number)
+    try:
+        yield
+    finally:
+        sys.stdout = before
+        if number is not None and kept is not None:
+            os.dup2(kept, number)
+            with suppress(BrokenPipeError):  # who wrote for a reader that has gone knows already
+                _results.close()
+        _results = None
 
 
 def show_json(result: Any) -> None:
@@ -43,7 +73,7 @@ def report_error(message: str, hint: str = "", *, label: str = "error") -> None:
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
     """Show rows under their columns: drawn in a terminal, aligned by spaces in a pipe."""
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
-    if sys.stdout.isatty():
+    if (_results or sys.stdout).isatty():
         _draw(columns, cells, title)
         return
     lines = [list(columns), *cells]
@@ -121,7 +151,7 @@ def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> 
         drawn.add_column(column, overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
-    Console().print(drawn)
+    Console(file=_results or sys.stdout).print(drawn)
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,13 @@ import typer
 from typer.core import TyperGroup
 
 from goldfish_cli.commands import options
-from goldfish_cli.commands.output import note, show, show_json, table
+from goldfish_cli.commands.output import (
+    note,
+    show,
+    show_json,
+    stdout_for_results_alone,
+    table,
+)
 from goldfish_cli.commands.train_compare import compare
 from goldfish_cli.commands.train_view import TrainView
 from goldfish_cli.errors import InputError, MissingPackageError, UsageError
@@ -46,6 +52,11 @@ class TrainGroup(TyperGroup):
                 f"There is no stage '{first}'.", hint=f"Did you mean: goldfish train {nearest[0]}"
             )
         return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Train; what wandb, trackio and Transformers print is no result."""
+        with stdout_for_results_alone():
+            return super().invoke(ctx)
 
 
 app = typer.Typer(cls=TrainGroup, invoke_without_command=True, subcommand_metavar="")
@@ -123,6 +134,14 @@ def train(
             help="Encode each clip once and keep the result there, for all epochs and stages.",
         ),
     ] = None,
+    report_to: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--report-to",
+            metavar="NAME,…",
+            help="Report to tensorboard, wandb or trackio as well; may be repeated.",
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue a run that was stopped.")
     ] = False,
@@ -147,7 +166,11 @@ def train(
     Example: goldfish train 3 --data qa.json --videos clips/ --from runs/stage2 --out runs
     """
     from goldfish_cli.training.recipes import STAGES, choose_learning, load_recipe
+    from goldfish_cli.training.reporters import parse_reporters
 
+    reporters = parse_reporters(report_to or ())
+    if offline and "wandb" in reporters:
+        os.environ.setdefault("WANDB_MODE", "offline")
     numbers = STAGES if stage == "all" else (int(stage),)
     chosen_recipe = choose_learning(
         load_recipe(recipe, options.parse_assignments(changes or [])),
@@ -183,6 +206,7 @@ def train(
             seed=seed,
             resume=resume,
             offline=offline,
+            report_to=reporters,
         )
         for number in numbers
     ]

@@ -49,6 +49,7 @@ def calibrate(run: StageRun, start: str, clips: int, watcher: Watcher | None = N
                 recipe=run.recipe.model_copy(update={name: stage}),
                 limit=clips,
                 resume=False,
+                report_to=(),
             ),
             Watcher(phase=clock.phase, done=clock.done, note=(watcher or Watcher()).note),
         )

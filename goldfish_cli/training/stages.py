@@ -46,6 +46,7 @@ from goldfish_cli.training.encoding import (
 from goldfish_cli.training.processes import Processes
 from goldfish_cli.training.recipes import LoraRecipe, Recipe, StageRecipe
 from goldfish_cli.training.report import draw_stage
+from goldfish_cli.training.reporters import end_reports
 from goldfish_cli.training.resume_points import step_of
 from goldfish_cli.training.run_files import FOLDERS, LOG_NAME
 from goldfish_cli.training.run_folder import RunFolder, find_start
@@ -73,6 +74,7 @@ class StageRun:
     resume: bool = False
     offline: bool = False
     limit: int | None = None  # use so many clips of each source, evenly spread; None: all
+    report_to: tuple[str, ...] = ()  # services, see reporters.py
 
     @property
     def folder(self) -> RunFolder:
@@ -305,6 +307,7 @@ def _trainer(
         seed=run.seed,
         evaluate=validation is not None,
         activation_checkpointing=run.profile.activation_checkpointing,
+        report_to=run.report_to,
     )
     effective = settings.batch_size * settings.gradient_accumulation * args.world_size
     args.max_steps = num_steps(settings, len(train), effective)
@@ -339,15 +342,16 @@ def _trainer(
             advance=watcher.done,
         )
     )
-    trainer.add_callback(
-        ValidationCallback(
-            run.stage,
-            log,
-            tell=watcher.validation,
-            answer=_answerer(run, settings, loaded, trainer, validation),
-            tell_answers=watcher.answers,
+    if validation is not None:
+        trainer.add_callback(
+            ValidationCallback(
+                run.stage,
+                log,
+                tell=watcher.validation,
+                answer=_answerer(run, settings, loaded, trainer, validation),
+                tell_answers=watcher.answers,
+            )
         )
-    )
     return trainer
 
 
@@ -364,10 +368,10 @@ def _answerer(
     settings: StageRecipe,
     loaded: LoadedModel,
     trainer: StageTrainer,
-    validation: Mixture | None,
+    validation: Mixture,
 ) -> SampleAnswerer | None:
     """Return what asks held back samples; a model in shards could not answer one process alone."""
-    if validation is None or not settings.sample_answers or trainer.is_fsdp_enabled:
+    if not settings.sample_answers or trainer.is_fsdp_enabled:
         return None
     return SampleAnswerer(
         loaded.model,
@@ -394,14 +398,13 @@ def _train(
     watcher.phase(f"stage {run.stage}", trainer.args.max_steps, "steps")
     with interrupter.listening():
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    end_reports(run.report_to)
     step = trainer.state.global_step
     if interrupter.requested and step < trainer.args.max_steps:
         raise InterruptedRunError(
             f"Stopped at step {step} of {trainer.args.max_steps}; a checkpoint is saved.",
             hint="Continue with the same command and --resume.",
         )
-    if trainer.eval_dataset is not None:
-        trainer.evaluate()
 
 
 def _save(

@@ -4,6 +4,7 @@ import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ def training_arguments(
     seed: int,
     evaluate: bool,
     activation_checkpointing: bool,
+    report_to: Sequence[str] = (),
 ) -> TrainingArguments:
     """Translate a resolved stage to what the Trainer takes; ``max_steps`` is left to be set."""
     batch_size = recipe.batch_size or 1
@@ -74,7 +76,9 @@ def training_arguments(
         remove_unused_columns=False,
         label_names=["labels"],
         disable_tqdm=True,
-        report_to="none",
+        report_to=list(report_to) or "none",
+        run_name=f"{out.resolve().parent.name} {out.name} {datetime.now():%Y-%m-%d %H:%M:%S}",
+        project="goldfish",
         seed=seed,
     )
 

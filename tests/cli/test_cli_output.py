@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -103,3 +105,23 @@ def test_assignments_are_keys_and_values() -> None:
 def test_an_assignment_without_a_key_or_value_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="KEY=VALUE"):
         parse_assignments([text])
+
+
+def test_what_libraries_print_goes_to_stderr_and_results_to_stdout(repository: Path) -> None:
+    code = """
+import os, subprocess, sys
+from goldfish_cli.commands.output import show, stdout_for_results_alone, table
+with stdout_for_results_alone():
+    print("from Python")
+    os.write(1, b"from C\\n")
+    subprocess.run([sys.executable, "-c", "print('from a process')"], check=True)
+    show("a result")
+    table(["a"], [["row"]])
+print("afterwards")
+os.write(1, b"and from C\\n")
+"""
+    result = subprocess.run(
+        [sys.executable, "-uc", code], cwd=repository, capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "a result\na\nrow\nafterwards\nand from C\n"
+    assert result.stderr == "from Python\nfrom C\nfrom a process\n"

@@ -239,3 +239,45 @@ def test_stages_and_commands_of_train_are_told_apart(goldfish, tmp_path, words, 
     result = goldfish("train", *words)
     assert result.exit_code == code
     assert message in result.stderr
+
+
+def test_a_reporter_that_is_not_installed_ends_the_command_before_anything_is_loaded(
+    train, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    result = train("1", "--report-to", "tensorboard,wandb", files=["images.tar"])
+    assert result.exit_code == 2
+    assert "--report-to wandb needs wandb" in result.stderr
+    assert "pip install 'goldfish-video[wandb]'" in result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["tensorboard", "wandb", "trackio"])
+def test_each_stage_is_a_run_of_its_own_and_stdout_holds_results_alone(
+    goldfish_process, base, data, tmp_path, name
+):
+    pytest.importorskip(name)
+    files = ("images.tar", "captions.json", "instructions.json")
+    home = tmp_path / "home"
+    places = {"WANDB_DIR": home, "HF_HOME": home, "TRACKIO_DIR": home / "trackio"}
+    home.mkdir()
+    result = goldfish_process(
+        *("train", "all", *(word for file in files for word in ("--data", data / file))),
+        *("--videos", data / "videos", "--from", base, "--out", tmp_path / "runs"),
+        *("--profile", "tiny", "--offline", "--json", "--report-to", name, *SHORT),
+        environment={variable: str(place) for variable, place in places.items()},
+    )
+    assert result.returncode == 0, result.stderr
+    assert [line["stage"] for line in lines(result)] == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+    assert count_runs(name, tmp_path) == 3
+
+
+def count_runs(name, folder):
+    if name == "tensorboard":
+        return len(list(folder.glob("runs/*/runs/*/events*")))
+    if name == "wandb":
+        return len(list(folder.glob("home/wandb/offline-run-*")))
+    import sqlite3
+
+    with sqlite3.connect(folder / "home" / "trackio" / "goldfish.db") as database:
+        return database.execute("SELECT count(DISTINCT run_name) FROM metrics").fetchone()[0]
