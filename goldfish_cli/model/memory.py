@@ -6,6 +6,7 @@ models it is a fair guess.
 """
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Literal
 
 import torch
@@ -14,6 +15,7 @@ from transformers.configuration_utils import PreTrainedConfig
 
 from goldfish_cli.model.answer_loss import LOSS_ROWS
 from goldfish_cli.model.config import GoldfishConfig
+from goldfish_cli.model.devices import SMALL_MODEL_BYTES
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
 from goldfish_cli.model.machine import gpu_memory_gib, main_memory_gib
 from goldfish_cli.profiles import Profile
@@ -23,7 +25,8 @@ Use = Literal["ask", "1", "2", "3"]
 _GIB = 2**30
 _FLOAT_BYTES = 4  # trained weights, their gradients, norms and losses stay float32
 _ADAM_BYTES = 8  # two float32 moments for each parameter
-_ADAM_8BIT_BYTES = 2 + 2 * 4 / 256  # two bytes, and a float for 256 of each
+_SMALLEST_8BIT_TENSOR = 4096  # elements; bitsandbytes keeps the moments of smaller ones in float32
+_8BIT_BLOCK = 256  # moments that share one float32 scale
 _LOSS_BYTES = 8  # float32 logits, whose gradient takes the place of their softmax
 _BACKWARD_BYTES = 16  # of each hidden value, while a block's gradient is computed
 _NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)  # 4 bits; a byte for 64 of them; a float for 256 bytes
@@ -108,7 +111,12 @@ class MemoryPlanner:
         whole_vision = _num_parameters(model.vision_encoder)
         self.num_vision = 0 if stored_features else whole_vision
         self.num_projector = _num_parameters(model.projector)
-        self.num_adapter = rank * sum(m.in_features + m.out_features for m in adapted)
+        self._adapter_sizes = [
+            rank * side for m in adapted for side in (m.in_features, m.out_features)
+        ]
+        self._projector_sizes = [weight.numel() for weight in model.projector.parameters()]
+        self._text_sizes = [weight.numel() for weight in model.language_model.parameters()]
+        self.num_adapter = sum(self._adapter_sizes)
         self.num_quantizable = sum(module.weight.numel() for module in linear.values())
         self.num_rows = sum(module.out_features for module in linear.values())
         self.num_largest = max((module.weight.numel() for module in linear.values()), default=0)
@@ -116,6 +124,8 @@ class MemoryPlanner:
 
         adapters = self.num_adapter if learning and learning.lora_rank else 0
         self.num_parameters = whole_vision + self.num_projector + self.num_text + adapters
+        stored = config.dtype or config.text_config.dtype or torch.float32
+        self._stored_bytes = (self.num_parameters - adapters) * stored.itemsize
 
     def without_encoder(self) -> "MemoryPlanner":
         """Return a planner of the same model that trains from stored features."""
@@ -172,16 +182,30 @@ class MemoryPlanner:
 
     def num_learning(self, use: Use) -> int:
         """Count the parameters that learn in a stage."""
+        return sum(self._learning_sizes(use))
+
+    def optimizer_bytes(self, use: Use) -> float:
+        """Bytes of the optimizer's two moments of all that learns in a stage."""
+        sizes = self._learning_sizes(use)
+        if not self._learning(use).eight_bit_optimizer:
+            return _ADAM_BYTES * sum(sizes)
+        small = sum(size for size in sizes if size < _SMALLEST_8BIT_TENSOR)
+        large = [size for size in sizes if size >= _SMALLEST_8BIT_TENSOR]
+        scales = sum(ceil(size / _8BIT_BLOCK) for size in large)
+        return _ADAM_BYTES * small + 2 * (sum(large) + _FLOAT_BYTES * scales)
+
+    def _learning_sizes(self, use: Use) -> list[int]:
+        """Count the elements of each tensor that learns."""
         learning = self._learning(use)
-        adapters = self.num_adapter if learning.lora_rank else 0
-        return self.num_projector + adapters + (self.num_text if learning.full else 0)
+        adapters = self._adapter_sizes if learning.lora_rank else []
+        return self._projector_sizes + adapters + (self._text_sizes if learning.full else [])
 
     def _learning(self, use: Use) -> Learning:
         usual = _PROJECTOR_ONLY if use in ("1", "2") else Learning()
         return self.learning or usual
 
     def _weights(self, profile: Profile, learning: Learning) -> dict[str, float]:
-        width = _bytes_per_weight(profile)
+        width = self._bytes_per_weight(profile)
         quantized = {
             "none": width * self.num_quantizable,
             "int8": self.num_quantizable + _INT8_ROW_BYTES * self.num_rows,
@@ -205,8 +229,7 @@ class MemoryPlanner:
         tokens = profile.batch_size * (longest or context + profile.max_text_tokens)
         answer_tokens = min(profile.batch_size * profile.max_text_tokens, LOSS_ROWS)
         text = self.config.text_config
-        width = _bytes_per_weight(profile)
-        moments = _ADAM_8BIT_BYTES if learning.eight_bit_optimizer else _ADAM_BYTES
+        width = self._bytes_per_weight(profile)
         block = tokens * (
             self._saved_per_token(profile, learning) + _BACKWARD_BYTES * text.hidden_size
         )
@@ -219,14 +242,14 @@ class MemoryPlanner:
             saved = block + one_less * (text.num_hidden_layers - 1)
         return {
             "gradients": _FLOAT_BYTES * trained,
-            "optimizer": moments * trained,
+            "optimizer": self.optimizer_bytes(use),
             "activations": saved + self._dequantized(profile),
             "logits": logits,
         }
 
     def _answering(self, profile: Profile) -> dict[str, float]:
         text = self.config.text_config
-        width = _bytes_per_weight(profile)
+        width = self._bytes_per_weight(profile)
         prompt = profile.max_context_tokens
         working = prompt * width * (4 * text.hidden_size + 3 * _intermediate_size(text))
         cache_per_token = 2 * width * _key_value_width(text) * text.num_hidden_layers
@@ -245,7 +268,7 @@ class MemoryPlanner:
         a quantized block one more copy of its input for each of those.
         """
         text = self.config.text_config
-        width, hidden = _bytes_per_weight(profile), text.hidden_size
+        width, hidden = self._bytes_per_weight(profile), text.hidden_size
         norms = 2 * _FLOAT_BYTES * (hidden + 1)
         attention = 2 * width * (hidden + _key_value_width(text))
         attention += _FLOAT_BYTES * text.num_attention_heads
@@ -257,16 +280,22 @@ class MemoryPlanner:
             adapters = (copies * self.adapter_inputs + inner) / text.num_hidden_layers
         return norms + attention + mlp + adapters
 
+    def _bytes_per_weight(self, profile: Profile) -> int:
+        """Bytes of a weight that is not quantized, as ``choose_dtype`` would load it."""
+        if profile.dtype == "auto" and not _is_on_gpu(profile):
+            return 4 if self._stored_bytes < SMALL_MODEL_BYTES else 2
+        return 4 if profile.dtype == "float32" else 2
+
     def _dequantized(self, profile: Profile) -> float:
         """Bytes of the largest matrix, unpacked for a moment to compute with it."""
         if profile.quantization == "none":
             return 0.0
-        return _bytes_per_weight(profile) * self.num_largest
+        return self._bytes_per_weight(profile) * self.num_largest
 
     def _encoder_workspace(self, profile: Profile, use: Use) -> float:
         if not self.num_vision:
             return 0.0
-        vision, width = self.config.vision_config, _bytes_per_weight(profile)
+        vision, width = self.config.vision_config, self._bytes_per_weight(profile)
         patches = self.config.patches_per_frame
         frames = profile.max_frames or self.config.num_frames
         frames = profile.batch_size * (1 if use == "1" else frames) if use != "ask" else frames
@@ -280,10 +309,6 @@ def _num_parameters(module: nn.Module | None) -> int:
     if module is None:
         return 0
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-def _bytes_per_weight(profile: Profile) -> int:
-    return 4 if profile.dtype == "float32" else 2
 
 
 def _is_on_gpu(profile: Profile) -> bool:

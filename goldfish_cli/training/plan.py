@@ -128,10 +128,9 @@ def _plan_disk(
     if learning.full:
         result = _HALF_BYTES * planner.num_parameters / _GIB
     saved = 1 + settings.keep_checkpoints if settings.save_steps else 1
-    moments = 2 * (1 if learning.eight_bit_optimizer else _FLOAT_BYTES)
     return DiskPlan(
         features=features if run.features else 0.0,
-        checkpoints=saved * parts * (_FLOAT_BYTES + moments) / _GIB,
+        checkpoints=saved * (_FLOAT_BYTES * parts + planner.optimizer_bytes(use)) / _GIB,
         result=result,
         out_free=_free_gib(run.out),
         features_free=_free_gib(run.features) if run.features else None,

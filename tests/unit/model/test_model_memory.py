@@ -1,11 +1,14 @@
 import pytest
 import torch
+from bitsandbytes.optim import AdamW8bit
 from torch import nn
 from transformers import LlamaConfig, LlamaModel
 
 from goldfish_cli.errors import DoesNotFitError
 from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.fitting import check_fits, nearest_settings
+from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
+from goldfish_cli.model.loader import load_config, load_model
 from goldfish_cli.model.memory import Learning, MemoryPlanner, Use
 from goldfish_cli.profiles import load_profile, profile_names
 
@@ -118,6 +121,38 @@ def test_every_larger_setting_takes_more(real: MemoryPlanner, field: str, value:
     settings = {"max_frames": 8, "encoder_chunk": 4}
     plain = real.plan(load_profile("24gb", **settings), "3").total
     assert real.plan(load_profile("24gb", **(settings | {field: value})), "3").total > plain
+
+
+def test_a_small_model_on_a_processor_is_planned_as_it_is_loaded() -> None:
+    profile = load_profile("cpu", threads=1)
+    loaded = load_model("minnow", profile, offline=True).model.language_model
+    taken = sum(weight.numel() * weight.element_size() for weight in loaded.parameters())
+    planned = MemoryPlanner(load_config("minnow", offline=True)).plan(profile).parts
+    assert planned["language model"] * 2**30 == pytest.approx(taken)
+
+
+def test_a_large_model_on_a_processor_is_planned_in_half_the_bytes(real: MemoryPlanner) -> None:
+    planned = real.plan(load_profile("cpu")).parts["language model"]
+    assert planned == pytest.approx(12.55, abs=0.01)
+
+
+def test_eight_bit_moments_are_counted_as_bitsandbytes_keeps_them() -> None:
+    text = LlamaConfig(
+        hidden_size=32, intermediate_size=64, num_hidden_layers=1, vocab_size=8, num_attention_heads=4
+    )
+    config = GoldfishConfig(text_config=text.to_dict())
+    learning = Learning(lora_rank=64, eight_bit_optimizer=True)  # adapters of 2,048 elements
+    projector = GoldfishForConditionalGeneration(config).projector
+    tensors = [*projector.parameters(), *(nn.Parameter(torch.zeros(64, 32)) for _ in range(4))]
+    optimizer = AdamW8bit(tensors)
+    for tensor in tensors:
+        tensor.grad = torch.ones_like(tensor)
+    optimizer.step()
+    names = ("state1", "state2", "absmax1", "absmax2")  # the maps of bytes are shared by all
+    states = [optimizer.state[tensor] for tensor in tensors]
+    taken = sum(s[name].nbytes for s in states for name in names if name in s)
+    assert MemoryPlanner(config, learning=learning).optimizer_bytes("3") == taken
+    assert {s["state1"].dtype for s in states} == {torch.uint8, torch.float32}
 
 
 def test_work_that_fits_needs_no_other_settings(real: MemoryPlanner) -> None:
