@@ -31,6 +31,7 @@ _LOSS_BYTES = 8  # float32 logits, whose gradient takes the place of their softm
 _BACKWARD_BYTES = 16  # of each hidden value, while a block's gradient is computed
 _NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)  # 4 bits; a byte for 64 of them; a float for 256 bytes
 _INT8_ROW_BYTES = 4  # one float32 scale for each output row
+_QUESTION_TOKENS = 64  # of each further dialogue about the same frames, generously
 _STAGE_1_PROMPT_TOKENS = 64  # around the picture, generously: "Describe this image in detail."
 _GPU_RUNTIME_GIB = 0.8  # CUDA context and cuBLAS workspaces
 _CPU_RUNTIME_GIB = 0.7  # Python, torch and Transformers themselves
@@ -84,6 +85,7 @@ class MemoryPlanner:
         learning: What learns beside the projector; ``None``: adapters of rank 64 on the query and
             value projections, in stage 3.
         stored_features: Train from the feature store, with no vision encoder in memory.
+        dialogues: Dialogues about one clip that share a sequence in training.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class MemoryPlanner:
         *,
         learning: Learning | None = None,
         stored_features: bool = False,
+        dialogues: int = 1,
     ) -> None:
         with torch.device("meta"):
             model = GoldfishForConditionalGeneration(config)
@@ -106,6 +109,7 @@ class MemoryPlanner:
         rank = wanted.lora_rank or 0
         self.config = config
         self.learning = learning
+        self.dialogues = dialogues
         self.num_adapters = len(adapted)
         self.adapter_inputs = sum(module.in_features for module in adapted)
         whole_vision = _num_parameters(model.vision_encoder)
@@ -129,7 +133,9 @@ class MemoryPlanner:
 
     def without_encoder(self) -> "MemoryPlanner":
         """Return a planner of the same model that trains from stored features."""
-        return MemoryPlanner(self.config, learning=self.learning, stored_features=True)
+        return MemoryPlanner(
+            self.config, learning=self.learning, stored_features=True, dialogues=self.dialogues
+        )
 
     @property
     def num_text(self) -> int:
@@ -142,7 +148,7 @@ class MemoryPlanner:
         Args:
             profile: The limits; training fills them, except that stage 1 has a short prompt.
             use: What is done.
-            longest: Tokens of the longest sample, where that is known.
+            longest: Tokens of the longest sample; ``None``: as many as the profile lets through.
         """
         learning = self._learning(use)
         parts = self._weights(profile, learning) | (
@@ -223,11 +229,9 @@ class MemoryPlanner:
         self, profile: Profile, use: Use, learning: Learning, longest: int | None
     ) -> dict[str, float]:
         trained = self.num_learning(use)
-        context = profile.max_context_tokens
-        if use == "1":
-            context = min(context, self.config.tokens_per_frame + _STAGE_1_PROMPT_TOKENS)
-        tokens = profile.batch_size * (longest or context + profile.max_text_tokens)
-        answer_tokens = min(profile.batch_size * profile.max_text_tokens, LOSS_ROWS)
+        tokens = profile.batch_size * (longest or self._longest(profile, use))
+        answers = profile.batch_size * self.dialogues * profile.max_text_tokens
+        answer_tokens = min(answers, LOSS_ROWS)
         text = self.config.text_config
         width = self._bytes_per_weight(profile)
         block = tokens * (
@@ -246,6 +250,14 @@ class MemoryPlanner:
             "activations": saved + self._dequantized(profile),
             "logits": logits,
         }
+
+    def _longest(self, profile: Profile, use: Use) -> int:
+        """Tokens of a sequence that fills the limits."""
+        context = profile.max_context_tokens
+        if use == "1":
+            context = min(context, self.config.tokens_per_frame + _STAGE_1_PROMPT_TOKENS)
+        more = (self.dialogues - 1) * (_QUESTION_TOKENS + profile.max_text_tokens)
+        return context + profile.max_text_tokens + more
 
     def _answering(self, profile: Profile) -> dict[str, float]:
         text = self.config.text_config

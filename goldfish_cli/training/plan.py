@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from pathlib import Path
 from statistics import mean
@@ -13,7 +14,7 @@ from goldfish_cli.data.dataset import Example, Group
 from goldfish_cli.errors import DoesNotFitError
 from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.devices import choose_device
-from goldfish_cli.model.fitting import check_fits
+from goldfish_cli.model.fitting import check_fits, describe_settings
 from goldfish_cli.model.memory import Learning, MemoryPlan, MemoryPlanner, Use
 from goldfish_cli.profiles import Profile
 from goldfish_cli.training.collator import Collator
@@ -94,12 +95,10 @@ def plan_stage(
         [g for groups, _ in data.train for g in groups], run, settings, config, tokenizer, frames
     )
     profile = with_recipe(run.profile, settings)
-    planner = MemoryPlanner(
-        config, learning=learning_of(settings), stored_features=run.features is not None
-    )
+    planner = _planner(run, settings, config)
     use = cast("Use", str(run.stage))
     clips = len({(g[0].media, g[0].region) for g in data.groups()})
-    memory = planner.plan(profile, use, longest=max(lengths) if run.stage == 1 else None)
+    memory = planner.plan(profile, use)
     feature_bytes = frames * config.tokens_per_frame * config.pooled_dim * _FEATURE_BYTES
     return StagePlan(
         stage=run.stage,
@@ -188,11 +187,46 @@ def refuse_profile(profile: Profile, run: StageRun, config: GoldfishConfig) -> N
     """Refuse a stage whose memory is over the budget, whatever its data are.
 
     Raises:
-        DoesNotFitError: With the nearest settings that do.
+        DoesNotFitError: With the nearest settings that do, as options of ``goldfish train``.
     """
-    learning = learning_of(run.recipe.stage(run.stage))
-    planner = MemoryPlanner(config, learning=learning, stored_features=run.features is not None)
-    check_fits(planner, profile, cast("Use", str(run.stage)))
+    check_fits(
+        _planner(run, run.recipe.stage(run.stage), config),
+        profile,
+        cast("Use", str(run.stage)),
+        describe=partial(_as_options, stage=run.stage),
+        stored_features="--features DIR",
+    )
+
+
+def _planner(run: StageRun, recipe: StageRecipe, config: GoldfishConfig) -> MemoryPlanner:
+    return MemoryPlanner(
+        config,
+        learning=learning_of(recipe),
+        stored_features=run.features is not None,
+        dialogues=recipe.questions_per_clip,
+    )
+
+
+_RECIPE_KEYS = {
+    "batch_size": "batch_size",
+    "gradient_accumulation": "gradient_accumulation",
+    "max_frames": "num_frames",
+    "max_context_tokens": "max_context_tokens",
+}
+
+
+def _as_options(changes: dict[str, object], *, stage: int) -> str:
+    """Write changes as options; what a recipe has no word for belongs into a profile."""
+    options = [
+        f"--set stage{stage}.{_RECIPE_KEYS[field]}={value}"
+        for field, value in changes.items()
+        if field in _RECIPE_KEYS
+    ]
+    others = {field: value for field, value in changes.items() if field not in _RECIPE_KEYS}
+    words = [" ".join(options)] if options else []
+    if others:
+        words.append(f"{describe_settings(others)} in a profile's file")
+    return " and ".join(words)
 
 
 def with_recipe(profile: Profile, settings: StageRecipe) -> Profile:

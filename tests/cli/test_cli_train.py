@@ -103,6 +103,33 @@ def test_work_that_does_not_fit_ends_before_it_begins(train, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+def test_the_options_of_a_refusal_make_the_same_command_fit(train, tmp_path):
+    profile = tmp_path / "small.yaml"
+    profile.write_text("device: cpu\nmemory_gib: 0.85\n")
+    words = ["--set", "stage3.batch_size=64", "--set", "stage3.num_frames=16"]
+    words += ["--profile", profile, "--dry-run"]
+    refused = train("3", *words, files=["instructions.json"])
+    assert refused.exit_code == 4
+    advice = refused.stderr.partition("It would fit with ")[2].split()
+    assert advice == [
+        *("--set", "stage3.batch_size=32"),
+        *("--set", "stage3.gradient_accumulation=2"),
+    ]
+    assert train("3", *words, *advice, files=["instructions.json"]).exit_code == 0
+
+
+@pytest.mark.parametrize(("more", "code"), [(0.001, 0), (-0.001, 4)])
+def test_what_is_shown_as_fitting_is_not_refused(train, tmp_path, more, code):
+    profile = tmp_path / "small.yaml"
+    profile.write_text("device: cpu\n")
+    words = ["--set", "stage1.batch_size=64", "--dry-run", "--json", "--profile", profile]
+    (plan,) = lines(train("1", *words, files=["images.tar"]))
+    profile.write_text(f"device: cpu\nmemory_gib: {plan['total'] + more}\n")
+    result = train("1", *words, files=["images.tar"])
+    assert result.exit_code == code, result.stderr
+    assert lines(result)[0]["fits"] is (code == 0)
+
+
 def test_a_plan_says_what_disk_and_main_memory_are_needed(train):
     (plan,) = lines(train("3", "--dry-run", "--json", files=["instructions.json"]))
     assert plan["host"]["total"] >= plan["total"]  # on a processor both are one

@@ -6,7 +6,7 @@ from transformers import LlamaConfig, LlamaModel
 
 from goldfish_cli.errors import DoesNotFitError
 from goldfish_cli.model.config import GoldfishConfig
-from goldfish_cli.model.fitting import check_fits, nearest_settings
+from goldfish_cli.model.fitting import check_fits, describe_settings, nearest_settings
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
 from goldfish_cli.model.loader import load_config, load_model
 from goldfish_cli.model.memory import Learning, MemoryPlanner, Use
@@ -138,7 +138,11 @@ def test_a_large_model_on_a_processor_is_planned_in_half_the_bytes(real: MemoryP
 
 def test_eight_bit_moments_are_counted_as_bitsandbytes_keeps_them() -> None:
     text = LlamaConfig(
-        hidden_size=32, intermediate_size=64, num_hidden_layers=1, vocab_size=8, num_attention_heads=4
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        vocab_size=8,
     )
     config = GoldfishConfig(text_config=text.to_dict())
     learning = Learning(lora_rank=64, eight_bit_optimizer=True)  # adapters of 2,048 elements
@@ -189,6 +193,36 @@ def test_the_last_resort_is_stored_features(real: MemoryPlanner) -> None:
     with pytest.raises(DoesNotFitError) as caught:
         check_fits(real, load_profile("8gb"), "3")
     assert "stored features" in caught.value.hint
+
+
+def test_stored_features_and_other_settings_are_named_together(real: MemoryPlanner) -> None:
+    profile = load_profile("8gb", memory_gib=6.0, batch_size=4, max_context_tokens=1024)
+    assert nearest_settings(real, profile, "3") is None
+    with pytest.raises(DoesNotFitError) as caught:
+        check_fits(real, profile, "3")
+    changes = nearest_settings(real.without_encoder(), profile, "3")
+    assert changes
+    assert f"stored features and {describe_settings(changes)}" in caught.value.hint
+
+
+def test_weights_that_learn_are_not_to_be_quantized() -> None:
+    planner = MemoryPlanner(GoldfishConfig(), learning=Learning(lora_rank=None, full=True))
+    profile = load_profile("80gb", batch_size=64, activation_checkpointing=False, memory_gib=120.0)
+    changes = nearest_settings(planner, profile, "3")
+    assert changes and "quantization" not in changes
+    assert nearest_settings(planner, profile.model_copy(update={"memory_gib": 50.0}), "3") is None
+
+
+def test_more_dialogues_in_a_sequence_take_more_but_less_than_as_many_sequences() -> None:
+    profile = load_profile("24gb")
+    sizes = {"alone": (1, 1), "side by side": (4, 1), "four": (1, 4)}
+    totals = {
+        name: MemoryPlanner(GoldfishConfig(), dialogues=dialogues)
+        .plan(profile.model_copy(update={"batch_size": batch_size}), "3")
+        .total
+        for name, (dialogues, batch_size) in sizes.items()
+    }
+    assert totals["alone"] < totals["side by side"] < totals["four"]
 
 
 def test_what_fits_nowhere_is_said_so(real: MemoryPlanner) -> None:
