@@ -63,7 +63,7 @@ def check_fits(
     if use != "ask" and planner.num_vision:
         without = nearest_settings(planner.without_encoder(), profile, use)
         if without is not None and (changes is None or not without):
-            ways.append(" and ".join(filter(None, (stored_features, without and write(without)))))
+            ways.append(f"{stored_features} and {write(without)}" if without else stored_features)
     hint = f"It would fit with {', or with '.join(ways)}"
     if not ways:
         hint = "Even the smallest settings do not fit; take a smaller model or another machine"

@@ -128,8 +128,7 @@ class MemoryPlanner:
 
         adapters = self.num_adapter if learning and learning.lora_rank else 0
         self.num_parameters = whole_vision + self.num_projector + self.num_text + adapters
-        stored = config.dtype or config.text_config.dtype or torch.float32
-        self._stored_bytes = (self.num_parameters - adapters) * stored.itemsize
+        self._stored_bytes = (self.num_parameters - adapters) * _stored_width(config)
 
     def without_encoder(self) -> "MemoryPlanner":
         """Return a planner of the same model that trains from stored features."""
@@ -321,6 +320,12 @@ def _num_parameters(module: nn.Module | None) -> int:
     if module is None:
         return 0
     return sum(parameter.numel() for parameter in module.parameters())
+
+
+def _stored_width(config: GoldfishConfig) -> int:
+    """Bytes of a weight in the model's files; Transformers keeps the format as a name or a type."""
+    dtype = config.dtype or config.text_config.dtype or torch.float32
+    return (getattr(torch, dtype) if isinstance(dtype, str) else dtype).itemsize
 
 
 def _is_on_gpu(profile: Profile) -> bool:

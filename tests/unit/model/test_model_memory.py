@@ -136,6 +136,13 @@ def test_a_large_model_on_a_processor_is_planned_in_half_the_bytes(real: MemoryP
     assert planned == pytest.approx(12.55, abs=0.01)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, "bfloat16", None])
+def test_the_format_of_the_files_may_be_a_type_or_a_name(dtype: object) -> None:
+    config = GoldfishConfig(text_config=LlamaConfig(num_hidden_layers=1).to_dict())
+    config.dtype = dtype
+    assert MemoryPlanner(config).plan(load_profile("cpu")).parts["language model"] > 0
+
+
 def test_eight_bit_moments_are_counted_as_bitsandbytes_keeps_them() -> None:
     text = LlamaConfig(
         hidden_size=32,
