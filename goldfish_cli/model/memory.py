@@ -37,6 +37,7 @@ _GPU_RUNTIME_GIB = 0.8  # CUDA context and cuBLAS workspaces
 _CPU_RUNTIME_GIB = 0.7  # Python, torch and Transformers themselves
 _GPU_HOST_GIB = 3.5  # what torch, CUDA's libraries and bitsandbytes keep in main memory
 _WORKER_GIB, _PREFETCHED = 0.5, 2  # a process that loads data, and the batches it is ahead
+_WEIGHTS = ("vision encoder", "language model", "projector", "adapters")
 _FRAGMENTATION = 0.04  # share of the rest that the allocator cannot hand out
 
 
@@ -167,7 +168,9 @@ class MemoryPlanner:
         """Estimate the main memory that a training takes beside its device.
 
         Weights are mapped from their files and go to a GPU one matrix at a time; what stays in main
-        memory are the libraries, a matrix on its way, and the processes that load data.
+        memory are the libraries, a matrix on its way, and the processes that load data. Features in
+        a store are mapped too, and no part of it. Where a processor quantizes, the C library keeps
+        up to as much as was read, which training then uses before it asks for more.
 
         Args:
             profile: The limits.
@@ -178,12 +181,16 @@ class MemoryPlanner:
         pixels = _PREFETCHED * frames * _FLOAT_BYTES * 3 * self.config.image_size**2
         loading = {"data workers": workers * (_WORKER_GIB + pixels / _GIB)}
         if not _is_on_gpu(profile):
-            return MemoryPlan(device.parts | loading, main_memory_gib())
+            held = sum(gib for name, gib in device.parts.items() if name != "runtime")
+            weights = sum(device.parts.get(name, 0.0) for name in _WEIGHTS)
+            read = 0.0 if profile.quantization == "none" else self._stored_bytes / _GIB
+            loading["kept after loading"] = max(0.0, weights + read - held)
+            return MemoryPlan(_taking(device.parts | loading), main_memory_gib())
         parts = {
             "runtime": _GPU_HOST_GIB,
             "weights on their way": 2 * _FLOAT_BYTES * self.num_largest / _GIB,
         }
-        return MemoryPlan(parts | loading, main_memory_gib())
+        return MemoryPlan(_taking(parts | loading), main_memory_gib())
 
     def num_learning(self, use: Use) -> int:
         """Count the parameters that learn in a stage."""
@@ -314,6 +321,11 @@ class MemoryPlanner:
         features = width * self.config.tokens_per_frame * self.config.pooled_dim
         block = width * (patches + 1) * 2 * (vision.hidden_size + vision.intermediate_size)
         return frames * (pixels + features) + min(frames, profile.encoder_chunk) * block
+
+
+def _taking(parts: dict[str, float]) -> dict[str, float]:
+    """Leave out what takes nothing."""
+    return {name: gib for name, gib in parts.items() if gib}
 
 
 def _num_parameters(module: nn.Module | None) -> int:

@@ -130,17 +130,24 @@ def test_what_is_shown_as_fitting_is_not_refused(train, tmp_path, more, code):
     assert lines(result)[0]["fits"] is (code == 0)
 
 
-def test_a_plan_says_what_disk_and_main_memory_are_needed(train):
+def test_a_plan_says_what_disk_and_main_memory_are_needed(train, tmp_path):
     (plan,) = lines(train("3", "--dry-run", "--json", files=["instructions.json"]))
     assert plan["host"]["total"] >= plan["total"]  # on a processor both are one
+    assert plan["host"]["total"] == pytest.approx(sum(plan["host"]["memory"].values()), abs=0.01)
+    assert plan["host"]["fits"] is True
     assert plan["disk"]["free"] > 0
+    assert "free_for_features" not in plan["disk"]
     assert plan["time"] is None
     words = ["--set", "stage3.save_steps=1", "--set", "stage3.keep_checkpoints=90000000"]
     refused = train("3", "--dry-run", *words, files=["instructions.json"])
     assert refused.exit_code == 4
     assert "of checkpoints do not fit the" in refused.stderr
-    assert "main memory" in refused.stdout
+    assert "main memory: budget" in refused.stdout
     assert "--calibrate" in refused.stdout
+    words = ["--dry-run", "--json", "--features", tmp_path / "store", "--set", "stage3.workers=2"]
+    (plan,) = lines(train("3", *words, files=["instructions.json"]))
+    assert plan["disk"]["free_for_features"] > 0
+    assert plan["host"]["memory"]["data workers"] == pytest.approx(1.0, abs=0.01)
 
 
 def test_calibrating_times_real_steps_and_keeps_nothing(train, tmp_path):
