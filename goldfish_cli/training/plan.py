@@ -160,27 +160,43 @@ def refuse_if_too_large(plan: StagePlan, run: StageRun, config: GoldfishConfig) 
         DoesNotFitError: With the nearest settings that do.
     """
     refuse_profile(plan.profile, run, config)
-    if not plan.host.fits:
-        raise DoesNotFitError(
-            f"{plan.host.total:.1f} GiB do not fit the {plan.host.budget:.1f} GiB of main memory.",
-            hint="Set workers to 0 in the recipe, or free memory",
-        )
-    if plan.disk.shortage:
-        raise DoesNotFitError(
-            f"Stage {plan.stage}: {plan.disk.shortage}.",
-            hint="Name a folder on another disk with --out or --features, or free some",
-        )
+    _refuse_machine(run, plan.host, plan.disk)
 
 
 def refuse_at_once(run: StageRun, config: GoldfishConfig) -> None:
-    """Refuse a stage whose settings do not fit the memory, before anything is loaded.
+    """Refuse a stage that fits neither memory nor disk, before anything is loaded.
+
+    The room for features is left to ``refuse_if_too_large``, which knows how many clips there are.
 
     Raises:
         DoesNotFitError: With the nearest settings that do.
     """
     device = choose_device(run.profile).type
     settings = resolve_settings(run.recipe.stage(run.stage), run.profile, config, device)
-    refuse_profile(with_recipe(run.profile, settings), run, config)
+    profile = with_recipe(run.profile, settings)
+    refuse_profile(profile, run, config)
+    planner, use = _planner(run, settings, config), cast("Use", str(run.stage))
+    host = planner.plan_host(profile, planner.plan(profile, use), workers=settings.workers)
+    disk = None if run.resume else _plan_disk(run, settings, planner, use, features=0.0)
+    _refuse_machine(run, host, disk)
+
+
+def _refuse_machine(run: StageRun, host: MemoryPlan, disk: DiskPlan | None) -> None:
+    """Refuse what main memory or disk cannot hold; ``None``: the disk is not looked at.
+
+    A run that is resumed has its checkpoints on the disk already.
+    """
+    if not host.fits:
+        workers = f"Add --set stage{run.stage}.workers=0" if "data workers" in host.parts else ""
+        raise DoesNotFitError(
+            f"{host.total:.1f} GiB do not fit the {host.budget:.1f} GiB of main memory.",
+            hint=workers or "Take a smaller model or another machine",
+        )
+    if disk and disk.shortage:
+        raise DoesNotFitError(
+            f"Stage {run.stage}: {disk.shortage}.",
+            hint="Name a folder on another disk with --out or --features, or free some",
+        )
 
 
 def refuse_profile(profile: Profile, run: StageRun, config: GoldfishConfig) -> None:

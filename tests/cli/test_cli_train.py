@@ -139,6 +139,8 @@ def test_a_plan_says_what_disk_and_main_memory_are_needed(train, tmp_path):
     assert "free_for_features" not in plan["disk"]
     assert plan["time"] is None
     words = ["--set", "stage3.save_steps=1", "--set", "stage3.keep_checkpoints=90000000"]
+    assert train("3", *words, files=["instructions.json"]).exit_code == 4
+    assert not (tmp_path / "runs").exists()
     refused = train("3", "--dry-run", *words, files=["instructions.json"])
     assert refused.exit_code == 4
     assert "of checkpoints do not fit the" in refused.stderr
@@ -148,6 +150,16 @@ def test_a_plan_says_what_disk_and_main_memory_are_needed(train, tmp_path):
     (plan,) = lines(train("3", *words, files=["instructions.json"]))
     assert plan["disk"]["free_for_features"] > 0
     assert plan["host"]["memory"]["data workers"] == pytest.approx(1.0, abs=0.01)
+
+
+def test_main_memory_that_is_too_small_ends_the_work_before_it_begins(train, tmp_path):
+    words = ["--set", "stage1.workers=100000"]
+    for more in (["--dry-run"], []):
+        refused = train("1", *words, *more, files=["images.tar"])
+        assert refused.exit_code == 4
+        assert "of main memory" in refused.stderr
+        assert "--set stage1.workers=0" in refused.stderr
+    assert not (tmp_path / "runs").exists()
 
 
 def test_calibrating_times_real_steps_and_keeps_nothing(train, tmp_path):
