@@ -299,14 +299,14 @@ def _show_plan(plan: "StagePlan", pace: "Pace | None", *, as_json: bool) -> None
         "trainable": plan.trainable,
         "clips": plan.clips,
     }
-    disk = {
+    room: dict[str, float | None] = {
         "features": plan.disk.features,
         "checkpoints": plan.disk.checkpoints,
         "result": plan.disk.result,
         "free": plan.disk.out_free,
         "free for features": plan.disk.features_free,
     }
-    disk = {name: round(gib, 3) for name, gib in disk.items() if gib is not None}
+    disk = {name: round(gib, 3) for name, gib in room.items() if gib is not None}
     time = {}
     if pace is not None:
         time["seconds_per_step"] = round(pace.seconds_per_step, 4)
