@@ -228,7 +228,7 @@ def _refuse_other_adapters(model: GoldfishForConditionalGeneration, lora: LoraRe
         raise UsageError(
             f"The start has adapters of {words.format(*found)}, "
             f"the recipe asks for {words.format(*wanted)}.",
-            hint="Train with the same, or make them part of the model: goldfish model merge",
+            hint="Train with the same, or make them part of the model: goldfish model export",
         )
 
 
