@@ -9,8 +9,6 @@ GPU does and the plan leaves out.
 """
 
 import argparse
-import gc
-import json
 import sys
 import tempfile
 from dataclasses import dataclass, replace
@@ -19,8 +17,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from allocations import peak_allocated_gib
 from gpu_memory import Draws, Shape, random_language_model
-from torch.profiler import ProfilerActivity, profile
 from transformers.models.llama.configuration_llama import LlamaConfig
 from transformers.models.llama.modeling_llama import LlamaForCausalLM
 
@@ -36,7 +34,6 @@ from goldfish_cli.training.schedules import learning_rate
 from goldfish_cli.training.stages import mark_trainable
 from goldfish_cli.training.trainer import StageTrainer, training_arguments
 
-GIB = 2**30
 QUESTION = 64  # tokens of each further dialogue's question
 STEPS = 2  # the optimizer's state is there from the second on
 
@@ -188,21 +185,8 @@ def planned_parts(case: Case) -> dict[str, float]:
 
 def measure(case: Case) -> float:
     """GiB of tensors at the highest, from before the model is there to the end of the training."""
-    gc.collect()  # or what an earlier case has left would seem to be given back in this one
     with tempfile.TemporaryDirectory() as folder:
-        trace = Path(folder) / "trace.json"
-        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorder:
-            train(case, Path(folder))
-        recorder.export_chrome_trace(str(trace))
-        held = 0
-        return max(held := held + change for change in _changes(trace)) / GIB
-
-
-def _changes(trace: Path) -> list[int]:
-    """Bytes that were allocated, or given back, one after the other."""
-    events = [e for e in json.loads(trace.read_text())["traceEvents"] if e["name"] == "[memory]"]
-    events.sort(key=lambda event: event["ts"])
-    return [event["args"]["Bytes"] for event in events if event["args"]["Device Type"] == 0]
+        return peak_allocated_gib(lambda: train(case, Path(folder)))
 
 
 def train(case: Case, folder: Path) -> None:

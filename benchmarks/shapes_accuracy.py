@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from pages import write_between
 
 from goldfish_cli.backends.native import NativeModel
 from goldfish_cli.evaluation.shapes import Scored, accuracy, answer_shapes
@@ -60,7 +61,9 @@ def main() -> int:
         ]  # fmt: skip
         chosen.wrong.write_text("".join(json.dumps(line) + "\n" for line in lines))
     if chosen.write:
-        _insert(chosen.write, f"{_provenance(chosen.clips, chosen.seed)}\n\n{table}")
+        write_between(
+            chosen.write, "accuracy", f"{_provenance(chosen.clips, chosen.seed)}\n\n{table}"
+        )
     for line in missed:
         print(line, file=sys.stderr)
     return 1 if missed else 0
@@ -119,14 +122,6 @@ def _provenance(clips: int, seed: int) -> str:
         f"`python benchmarks/shapes_accuracy.py --clips {clips} --seed {seed}`, "
         f"torch {torch.__version__}, {platform.machine()}, one thread."
     )
-
-
-def _insert(path: Path, text: str) -> None:
-    begin, end = "<!-- accuracy begins -->", "<!-- accuracy ends -->"
-    page = path.read_text(encoding="utf-8")
-    before, rest = page.split(begin)
-    _, after = rest.split(end)
-    path.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

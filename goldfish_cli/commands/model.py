@@ -1,6 +1,5 @@
 """``goldfish model``: what a model is made of, and its ways in and out of other formats."""
 
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,7 +12,7 @@ from goldfish_cli.errors import ModelError, UsageError
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Describe, import, export and merge models.\n\nExample: goldfish model info minnow",
+    help="Describe, import and export models.\n\nExample: goldfish model info minnow",
 )
 
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
@@ -36,6 +35,9 @@ LanguageModel = Annotated[
         help="The language model that it was trained upon, if not where the checkpoint says.",
     ),
 ]
+
+
+Form = Literal["transformers", "peft", "pth"]
 
 
 @app.command()
@@ -105,40 +107,57 @@ def import_model(
 @app.command("export")
 def export_model(
     checkpoint: Checkpoint,
-    output: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE.pth|FOLDER",
-            help="A .pth for MiniGPT4-Video, or a folder of safetensors and a PEFT adapter.",
+    output: Annotated[Path, typer.Argument(metavar="FOLDER|FILE.pth", help="Where to write it.")],
+    form: Annotated[
+        Form | None,
+        typer.Option(
+            "--as",
+            help="transformers: one folder, the adapter merged into the weights. peft: the adapter "
+            "and the projector alone. pth: for MiniGPT4-Video. Default: by the output's name.",
         ),
-    ],
+    ] = None,
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"],
+        typer.Option(help="Of the weights of --as transformers; auto: as the base models' are."),
+    ] = "bfloat16",
     vision_encoder: Encoder = None,
     language_model: LanguageModel = None,
+    repository: Annotated[
+        str | None,
+        typer.Option(
+            "--push-to-hub", metavar="OWNER/NAME", help="Also upload it to the Hugging Face Hub."
+        ),
+    ] = None,
+    private: Annotated[
+        bool, typer.Option("--private", help="Let nobody else see what is uploaded.")
+    ] = False,
     force: Force = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     offline: options.Offline = False,
 ) -> None:
-    """Write what was trained as a .pth for MiniGPT4-Video, or as safetensors and a PEFT adapter.
+    """Write what was trained for other tools: Transformers, PEFT, or MiniGPT4-Video's scripts.
 
-    Example: goldfish model export runs/stage3 video_llama.pth
+    The base models are loaded unquantized: an adapter is never merged into 4 or 8 bits.
+
+    Example: goldfish model export runs/stage3_video_instruct_final merged --dtype bfloat16
     """
     started = time.monotonic()
+    form = form or ("pth" if output.suffix == ".pth" else "transformers")
+    if (form == "pth") != (output.suffix == ".pth"):
+        raise UsageError(
+            f"{output} does not fit --as {form}.", hint="A pth is a file, the others are folders."
+        )
     _check_free(output, force=force)
 
-    from goldfish_cli.model.bases import is_goldfish
-    from goldfish_cli.model.checkpoint import is_small_checkpoint, save_checkpoint
-    from goldfish_cli.model.export import export_reference
+    from goldfish_cli.model.hub import check_hub, upload
 
-    folder = Path(checkpoint).expanduser()
-    if checkpoint == options.DEFAULT_MODEL or (
-        is_goldfish(folder) and not is_small_checkpoint(folder)
-    ):
-        raise ModelError(
-            f"{checkpoint} is a whole model: what was trained is merged into its weights.",
-            hint="Export the checkpoint that it was merged from; a whole model is exported already",
-        )
-    with_encoder = Path(checkpoint).is_file()  # only a folder knows its encoder's hash already
+    if repository is not None:
+        check_hub(repository, offline=offline)
+    if form != "transformers":
+        _refuse_whole(checkpoint)
+    # Only a folder knows its encoder's hash already; without one nothing else needs the encoder.
+    with_encoder = form == "transformers" or Path(checkpoint).is_file()
     loaded = _load(
         checkpoint,
         vision_encoder,
@@ -146,49 +165,43 @@ def export_model(
         offline=offline,
         with_vision_encoder=with_encoder,
     )
-    if output.suffix == ".pth":
-        export_reference(loaded.model, output)
-    else:
-        source = {"exported_from": checkpoint}
-        save_checkpoint(loaded.model, output, loaded.tokenizer, settings=source)
-    _report(output, started, as_json=as_json, quiet=quiet)
+    _export(loaded, output, form, dtype)
+    address = None
+    if repository is not None:
+        address = upload(output, repository, private=private)
+    _report(output, started, as_json=as_json, quiet=quiet, address=address)
 
 
-@app.command()
-def merge(
-    checkpoint: Checkpoint,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write it.")],
-    dtype: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"],
-        typer.Option(help="Format of the weights; auto: as the base models were loaded."),
-    ] = "auto",
-    vision_encoder: Encoder = None,
-    language_model: LanguageModel = None,
-    force: Force = False,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    offline: options.Offline = False,
-) -> None:
-    """Write encoder, projector and language model with its adapter merged as one folder.
-
-    Such a folder needs no base models, and Transformers' from_pretrained reads it.
-
-    Example: goldfish model merge runs/stage3 runs/merged --dtype bfloat16
-    """
-    started = time.monotonic()
-    _check_free(folder, force=force)
-    loaded = _load(checkpoint, vision_encoder, language_model, offline=offline)
-
+def _export(loaded: Any, output: Path, form: Form, dtype: str) -> None:
     import torch
-    from transformers.utils import logging
 
-    from goldfish_cli.model.export import export_merged
+    from goldfish_cli.model.export import export_adapter, export_merged, export_reference
+    from goldfish_cli.model.folders import explaining_failed_writes
+    from goldfish_cli.model.quiet import silent_transformers
 
-    if quiet or as_json or not sys.stderr.isatty():
-        logging.disable_progress_bar()
-    wanted = None if dtype == "auto" else getattr(torch, dtype)
-    export_merged(loaded.model, folder, loaded.tokenizer, dtype=wanted)
-    _report(folder, started, as_json=as_json, quiet=quiet)
+    hint = "Free some disk, or write to another one"
+    with explaining_failed_writes(output, hint), silent_transformers():
+        if form == "pth":
+            export_reference(loaded.model, output)
+        elif form == "peft":
+            export_adapter(loaded.model, output, loaded.tokenizer)
+        else:
+            wanted = None if dtype == "auto" else getattr(torch, dtype)
+            export_merged(loaded.model, output, loaded.tokenizer, dtype=wanted)
+
+
+def _refuse_whole(checkpoint: str) -> None:
+    from goldfish_cli.model.bases import is_goldfish
+    from goldfish_cli.model.checkpoint import is_small_checkpoint
+
+    folder = Path(checkpoint).expanduser()
+    if checkpoint == options.DEFAULT_MODEL or (
+        is_goldfish(folder) and not is_small_checkpoint(folder)
+    ):
+        raise ModelError(
+            f"{checkpoint} is a whole model: what was trained is merged into its weights.",
+            hint="Export the checkpoint that it was merged from",
+        )
 
 
 def _load(
@@ -219,12 +232,17 @@ def _check_free(path: Path, *, force: bool) -> None:
         raise UsageError(f"{path} is there already.", hint="Replace it with --force")
 
 
-def _report(path: Path, started: float, *, as_json: bool, quiet: bool) -> None:
+def _report(
+    path: Path, started: float, *, as_json: bool, quiet: bool, address: str | None = None
+) -> None:
     seconds = time.monotonic() - started
     if as_json:
-        show_json({"output": path, "seconds": round(seconds, 2)})
+        uploaded = {"url": address} if address else {}
+        show_json({"output": path, **uploaded, "seconds": round(seconds, 2)})
         return
     show(str(path))
+    if address:
+        show(address)
     note(f"Written in {seconds:.1f} s; ask it with --model {path}", quiet=quiet or path.is_file())
 
 

@@ -5,7 +5,9 @@ Importing this costs seconds, so only work that needs an adapter does.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -18,6 +20,7 @@ from goldfish_cli.model.quiet import silent_transformers
 
 with silent_transformers():  # bitsandbytes, which PEFT imports, tells of kernels it can do without
     from peft import LoraConfig, PeftModel, get_peft_model
+    from peft.tuners.lora import LoraLayer
     from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 
 REFERENCE_TARGETS = ("q_proj", "v_proj")
@@ -142,7 +145,14 @@ def merge_lora(model: GoldfishForConditionalGeneration) -> None:
             "An adapter cannot be merged into quantized weights without loss.",
             hint="Load the model with quantization: none.",
         )
-    model.language_model = model.language_model.merge_and_unload()
+    with torch.no_grad():
+        for module in model.language_model.modules():
+            if isinstance(module, LoraLayer):
+                layer: Any = module
+                weight = layer.get_base_layer().weight
+                added = weight.float() + layer.get_delta_weight("default").float()
+                weight.copy_(added)  # rounded once, however narrow the weights are
+    model.language_model = model.language_model.unload()
 
 
 def _wrap(model: GoldfishForConditionalGeneration, config: LoraConfig) -> None:

@@ -61,7 +61,7 @@ def save_checkpoint(
     with replacing_folder(folder) as new:
         model.config.save_pretrained(new)
         tokenizer.save_pretrained(new)
-        save_file(_contiguous(model.projector.state_dict()), new / PROJECTOR_FILE)
+        save_file(contiguous(model.projector.state_dict()), new / PROJECTOR_FILE)
         if has_adapter(model):
             from goldfish_cli.model.adapters import save_lora  # PEFT costs seconds to import
 
@@ -187,5 +187,6 @@ def has_adapter(model: GoldfishForConditionalGeneration) -> bool:
     return getattr(model.language_model, "peft_config", None) is not None
 
 
-def _contiguous(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def contiguous(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors as safetensors takes them: in main memory, each in one piece."""
     return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}

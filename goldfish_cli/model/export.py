@@ -1,13 +1,14 @@
-"""A model out of the house: one Transformers folder, or a ``.pth`` for MiniGPT4-Video's scripts."""
+"""A model out of the house: for Transformers, for PEFT, or for MiniGPT4-Video's scripts."""
 
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from goldfish_cli.errors import ModelError
-from goldfish_cli.model.checkpoint import has_adapter
+from goldfish_cli.model.checkpoint import PROJECTOR_FILE, contiguous, has_adapter
 from goldfish_cli.model.folders import model_card, replacing_folder
 from goldfish_cli.model.goldfish import (
     GoldfishForConditionalGeneration,
@@ -54,6 +55,41 @@ def export_merged(
         model.save_pretrained(new)
         tokenizer.save_pretrained(new)
         card = model_card(model.config, description, has_adapter=False)
+        (new / "README.md").write_text(card, encoding="utf-8")
+
+
+def export_adapter(model: GoldfishForConditionalGeneration, folder: Path, tokenizer: Any) -> None:
+    """Write the adapter as a PEFT folder, the projector and the tokenizer beside it.
+
+    ``peft.PeftModel.from_pretrained(language_model, folder)`` reads the adapter.
+
+    Args:
+        model: With an adapter.
+        folder: New, or empty, or an earlier export.
+        tokenizer: Of the language model.
+
+    Raises:
+        ModelError: If the model has no adapter.
+        CheckpointError: If ``folder`` holds something else.
+    """
+    if not has_adapter(model):
+        raise ModelError(
+            "The checkpoint has no adapter: stages 1 and 2 train the projector alone.",
+            hint="Use --as transformers or --as pth.",
+        )
+    from goldfish_cli.model.adapters import save_lora  # PEFT costs seconds to import
+
+    with replacing_folder(folder) as new:
+        save_lora(model, new)
+        tokenizer.save_pretrained(new)
+        save_file(contiguous(model.projector.state_dict()), new / PROJECTOR_FILE)
+        card = model_card(
+            model.config,
+            "The LoRA adapter of a video-language model, and its projector.",
+            has_adapter=True,
+            askable=False,
+            details='Load it with: `peft.PeftModel.from_pretrained(language_model, "THIS_FOLDER")`',
+        )
         (new / "README.md").write_text(card, encoding="utf-8")
 
 

@@ -46,7 +46,7 @@ def explaining_failed_writes(path: Path, hint: str) -> Iterator[None]:
 @contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
     """Yield a new folder beside ``folder`` that takes its place once the work has succeeded."""
-    if folder.exists() and not (folder.is_dir() and (_is_empty(folder) or is_goldfish(folder))):
+    if folder.exists() and not (folder.is_dir() and (_is_empty(folder) or _is_ours(folder))):
         raise CheckpointError(f"{folder} exists and is not a Goldfish model; nothing was written.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:
@@ -64,6 +64,7 @@ def model_card(
     *,
     has_adapter: bool,
     whole: bool = False,
+    askable: bool = True,
     details: str = "",
 ) -> str:
     """Write the README of a model folder: what it is, and what it was trained upon.
@@ -73,6 +74,7 @@ def model_card(
         description: A paragraph.
         has_adapter: Whether the folder holds a LoRA adapter beside the projector.
         whole: Whether all weights of the language model were trained.
+        askable: Whether ``goldfish ask`` takes the folder as a model.
         details: Further sections in Markdown.
     """
     bases = [
@@ -81,6 +83,7 @@ def model_card(
     ]
     beside = " and LoRA adapter" if has_adapter else " and all of the language model"
     holds = f"projector{beside if has_adapter or whole else ''}"
+    ask = "Ask it with: `goldfish ask VIDEO QUESTION --model THIS_FOLDER`"
     lines = [
         "---",
         _metadata(config, has_adapter),
@@ -94,8 +97,7 @@ def model_card(
         f"- trained part: {holds}",
         *(["", "Trained upon:", "", *bases] if bases else []),
         "",
-        "Ask it with: `goldfish ask VIDEO QUESTION --model THIS_FOLDER`",
-        "",
+        *([ask, ""] if askable else []),
         *([details, ""] if details else []),
     ]
     return "\n".join(lines)
@@ -111,6 +113,12 @@ def _metadata(config: GoldfishConfig, has_adapter: bool) -> str:
         tags=["video", "goldfish", *(["peft", "lora"] if has_adapter else [])],
         base_model=known or None,
     ).to_yaml()
+
+
+def _is_ours(folder: Path) -> bool:
+    """Tell whether a folder holds a Goldfish model, or an adapter with its projector."""
+    adapter = ("adapter_config.json", "projector.safetensors")
+    return is_goldfish(folder) or all((folder / name).is_file() for name in adapter)
 
 
 def _is_empty(folder: Path) -> bool:

@@ -14,6 +14,9 @@ from goldfish_cli.model.preprocessing import preprocess_frames
 from goldfish_cli.model.prompt_styles import STYLES
 from goldfish_cli.model.prompts import IGNORED_LABEL, EncodedPrompt, encode_prompt
 
+MASKED_ATTENTION = ("sdpa", "eager")
+"""Implementations that obey a mask of their own for each pair of tokens."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -26,6 +29,10 @@ class Row:
     frames: tuple[int, ...]
 
 
+Line = list[Row]
+"""Samples that share one row of a batch, one after the other; a single one if nothing is packed."""
+
+
 class Collator:
     """Makes batches that are as long as their own longest sample.
 
@@ -35,6 +42,8 @@ class Collator:
         max_context_tokens: Longest prompt, visual tokens included; frames and captions are thinned
             out to fit, the question stays whole.
         max_text_tokens: Longest answer; longer ones are cut.
+        packing: Lay several short samples into one row, none of which sees another. The samples of
+            a batch stay the same, and so does what is learnt from them.
         dtype: Of stored features in the batch.
     """
 
@@ -45,21 +54,23 @@ class Collator:
         *,
         max_context_tokens: int | None = None,
         max_text_tokens: int | None = None,
+        packing: bool = False,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self._tokenizer = tokenizer
         self._config = config
         self._max_context = max_context_tokens
         self._max_text = max_text_tokens
+        self._packing = packing
         self._dtype = dtype
 
     def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
         """Collate examples, all with pixels or all with features.
 
         Returns:
-            ``input_ids``, ``labels``, ``attention_mask`` and, with several dialogues in a row,
-            ``position_ids``; ``pixel_values`` or ``image_features``; and for the trainer
-            ``num_tokens``, ``sample_ids`` (one a row) and ``rejected``.
+            ``input_ids``, ``labels``, ``attention_mask`` and, with several dialogues or samples in
+            a row, ``position_ids``; ``pixel_values`` or ``image_features``; and for the trainer
+            ``num_tokens``, ``sample_ids`` (the names of a row's samples, a row) and ``rejected``.
 
         Raises:
             AnnotationError: If no example of the batch fits the context.
@@ -76,13 +87,32 @@ class Collator:
                 f"No sample of a batch fits the context: {rejected[-1].reason}",
                 hint="Raise max_context_tokens in the profile.",
             )
-        rows = [row for _, row in fitting]
-        batch: dict[str, Any] = _pad(rows)
-        batch |= self._visual(fitting)
-        batch["num_tokens"] = sum(len(row.ids) for row in rows)
-        batch["sample_ids"] = tuple(example.id for example, _ in fitting)
+        lines = self._lay_out(fitting)
+        in_order = [pair for line in lines for pair in line]
+        batch: dict[str, Any] = _pad([[row for _, row in line] for line in lines])
+        batch |= self._visual(in_order)
+        batch["num_tokens"] = sum(len(row.ids) for _, row in in_order)
+        batch["sample_ids"] = tuple(", ".join(example.id for example, _ in line) for line in lines)
         batch["rejected"] = tuple(rejected)
         return batch
+
+    def _lay_out(self, fitting: list[tuple[Example, Row]]) -> list[list[tuple[Example, Row]]]:
+        """Give each sample a row, or with packing the first row that has room for it."""
+        if not self._packing:
+            return [[pair] for pair in fitting]
+        longest = max(len(row.ids) for _, row in fitting)
+        limit = longest  # never longer than a batch without packing would be
+        if self._max_context is not None and self._max_text is not None:
+            limit = max(longest, self._max_context + self._max_text)
+        lines: list[list[tuple[Example, Row]]] = []
+        for pair in sorted(fitting, key=lambda pair: -len(pair[1].ids)):
+            for line in lines:
+                if sum(len(row.ids) for _, row in (*line, pair)) <= limit:
+                    line.append(pair)
+                    break
+            else:
+                lines.append([pair])
+        return lines
 
     def row(self, example: Example) -> Row:
         """Write one example out as token ids.
@@ -188,41 +218,47 @@ def _shared_length(prompts: Sequence[EncodedPrompt]) -> int:
     return shared
 
 
-def _pad(rows: Sequence[Row]) -> dict[str, Tensor]:
-    """Pad on the right to the longest row; padding is never a label."""
-    longest = max(len(row.ids) for row in rows)
-    ids = torch.zeros(len(rows), longest, dtype=torch.long)
-    labels = torch.full((len(rows), longest), IGNORED_LABEL)
-    mask = torch.zeros(len(rows), longest, dtype=torch.long)
-    for number, row in enumerate(rows):
-        length = len(row.ids)
-        ids[number, :length] = torch.tensor(row.ids)
-        labels[number, :length] = torch.tensor(row.labels)
-        mask[number, :length] = 1
-    if not any(row.blocks[-1] for row in rows):
-        return {"input_ids": ids, "labels": labels, "attention_mask": mask}
-    positions = torch.zeros(len(rows), longest, dtype=torch.long)
-    for number, row in enumerate(rows):
-        positions[number, : len(row.ids)] = torch.tensor(row.positions)
-    return {
-        "input_ids": ids,
-        "labels": labels,
-        "attention_mask": _block_mask(rows, longest),
-        "position_ids": positions,
-    }
+def _pad(lines: Sequence[Line]) -> dict[str, Tensor]:
+    """Pad on the right to the longest line; padding is never a label."""
+    longest = max(sum(len(row.ids) for row in line) for line in lines)
+    shape = (len(lines), longest)
+    ids = torch.zeros(shape, dtype=torch.long)
+    labels = torch.full(shape, IGNORED_LABEL)
+    positions = torch.zeros(shape, dtype=torch.long)
+    mask = torch.zeros(shape, dtype=torch.long)
+    for number, line in enumerate(lines):
+        begin = 0
+        for row in line:
+            end = begin + len(row.ids)
+            ids[number, begin:end] = torch.tensor(row.ids)
+            labels[number, begin:end] = torch.tensor(row.labels)
+            positions[number, begin:end] = torch.tensor(row.positions)
+            mask[number, begin:end] = 1
+            begin = end
+    batch = {"input_ids": ids, "labels": labels}
+    if not any(len(line) > 1 or line[0].blocks[-1] for line in lines):
+        return batch | {"attention_mask": mask}
+    return batch | {"attention_mask": _block_mask(lines, longest), "position_ids": positions}
 
 
-def _block_mask(rows: Sequence[Row], longest: int) -> Tensor:
-    """Let each token see what is before it in its own block and in the shared one.
+def _block_mask(lines: Sequence[Line], longest: int) -> Tensor:
+    """Let each token see what is before it in its own sample: in its block and the shared one.
 
     Returns:
         ``(batch, 1, longest, longest)`` bool, true where a token may look.
     """
-    blocks = torch.full((len(rows), longest), -1)
-    for number, row in enumerate(rows):
-        blocks[number, : len(row.blocks)] = torch.tensor(row.blocks)
+    blocks = torch.full((len(lines), longest), -1)
+    samples = torch.full((len(lines), longest), -1)
+    for number, line in enumerate(lines):
+        begin = 0
+        for place, row in enumerate(line):
+            end = begin + len(row.blocks)
+            blocks[number, begin:end] = torch.tensor(row.blocks)
+            samples[number, begin:end] = place
+            begin = end
+    together = samples[:, :, None] == samples[:, None, :]
     own = blocks[:, :, None] == blocks[:, None, :]
     shared = (blocks == 0)[:, None, :]
     causal = torch.ones(longest, longest, dtype=torch.bool).tril()
     itself = torch.eye(longest, dtype=torch.bool)  # padding looks at itself: no row may be empty
-    return (((own | shared) & causal) | itself)[:, None]
+    return ((together & (own | shared) & causal) | itself)[:, None]

@@ -107,6 +107,9 @@ class StageRecipe(_Section):
     sample_answers: NonNegativeInt = 2
     """Held back samples that the model answers at each measurement; 0: none."""
 
+    packing: bool = False
+    """Lay several short samples of a batch into one row; needs attention by sdpa or eager."""
+
     @model_validator(mode="after")
     def _one_length(self) -> "StageRecipe":
         if (self.epochs is None) == (self.max_steps is None):

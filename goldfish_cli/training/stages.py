@@ -35,7 +35,7 @@ from goldfish_cli.training.callbacks import (
     TrainingLog,
 )
 from goldfish_cli.training.card import StageFacts, note_facts, stage_card
-from goldfish_cli.training.collator import Collator
+from goldfish_cli.training.collator import MASKED_ATTENTION, Collator
 from goldfish_cli.training.encoding import (
     encode_groups,
     find_missing,
@@ -228,7 +228,7 @@ def _refuse_other_adapters(model: GoldfishForConditionalGeneration, lora: LoraRe
         raise UsageError(
             f"The start has adapters of {words.format(*found)}, "
             f"the recipe asks for {words.format(*wanted)}.",
-            hint="Train with the same, or make them part of the model: goldfish model merge",
+            hint="Train with the same, or make them part of the model: goldfish model export",
         )
 
 
@@ -311,11 +311,13 @@ def _trainer(
     )
     effective = settings.batch_size * settings.gradient_accumulation * args.world_size
     args.max_steps = num_steps(settings, len(train), effective)
+    check_attention(loaded.model, settings)
     collator = Collator(
         loaded.tokenizer,
         loaded.config,
         max_context_tokens=settings.max_context_tokens,
         max_text_tokens=settings.max_text_tokens,
+        packing=settings.packing,
     )
     trainer = StageTrainer(
         loaded.model,
@@ -353,6 +355,21 @@ def _trainer(
             )
         )
     return trainer
+
+
+def check_attention(model: GoldfishForConditionalGeneration, settings: StageRecipe) -> None:
+    """Make sure that samples in one row do not see each other.
+
+    Raises:
+        UsageError: If they would, because attention takes no mask.
+    """
+    attention = model.language_model.config._attn_implementation
+    if attention in MASKED_ATTENTION or (not settings.packing and settings.questions_per_clip == 1):
+        return
+    raise UsageError(
+        f"With attention by {attention} samples in one row would see each other.",
+        hint="Set packing to false and questions_per_clip to 1, or load the model with sdpa.",
+    )
 
 
 def _tell_of_smaller_passes(run: StageRun, watcher: Watcher, rows: int) -> None:

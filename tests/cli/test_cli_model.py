@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -127,19 +129,45 @@ def test_export_and_import_give_the_same_checkpoint_back(
         assert all(torch.equal(before[key], after[key]) for key in before)
 
 
-def test_a_checkpoint_can_be_exported_as_safetensors_and_a_peft_adapter(
-    goldfish: Callable[..., object], checkpoint: Path, tmp_path: Path
+def test_an_exported_adapter_loads_in_peft_without_us(
+    goldfish: Callable[..., object], checkpoint: Path, bases: dict[str, str], tmp_path: Path
 ) -> None:
-    result = goldfish("model", "export", checkpoint, tmp_path / "copy")
+    folder = tmp_path / "adapter"
+    result = goldfish("model", "export", checkpoint, folder, "--as", "peft")
     assert result.exit_code == 0, result.stderr
-    assert (tmp_path / "copy" / "adapter" / "adapter_config.json").is_file()
+    again = goldfish("model", "export", checkpoint, folder, "--as", "peft", "--force")
+    assert again.exit_code == 0, again.stderr
+    script = """
+import json, sys, torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+base = AutoModelForCausalLM.from_pretrained(sys.argv[1])
+model = PeftModel.from_pretrained(base, sys.argv[2]).eval()
+assert "goldfish_cli" not in sys.modules
+with torch.no_grad():
+    print(json.dumps(model(torch.tensor([[5, 6, 7]])).logits.flatten().tolist()))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, bases["language_model"], str(folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    profile = Profile(name="test", device="cpu", dtype="float32")
+    model = load_model(str(checkpoint), profile).model
+    with torch.no_grad():
+        wanted = model.language_model(torch.tensor([[5, 6, 7]])).logits.flatten()
+    torch.testing.assert_close(torch.tensor(json.loads(done.stdout)), wanted, atol=1e-6, rtol=0)
+    projector = load_file(folder / "projector.safetensors")
+    for name, tensor in load_file(checkpoint / "projector.safetensors").items():
+        assert torch.equal(projector[name], tensor)
 
 
 def test_a_merged_model_needs_no_bases_and_answers_the_same(
     goldfish: Callable[..., object], checkpoint: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "merged"
-    result = goldfish("model", "merge", checkpoint, folder, "--quiet")
+    result = goldfish("model", "export", checkpoint, folder, "--dtype", "auto", "--quiet")
     assert result.exit_code == 0, result.stderr
     assert result.stderr == ""
     found = json.loads(goldfish("model", "info", folder, "--json").stdout)
@@ -150,10 +178,53 @@ def test_a_merged_model_needs_no_bases_and_answers_the_same(
     torch.testing.assert_close(logits(before), logits(after), atol=1e-5, rtol=0)
 
 
+def test_a_merged_model_is_bfloat16_and_rounded_once(
+    goldfish: Callable[..., object], checkpoint: Path, bases: dict[str, str], tmp_path: Path
+) -> None:
+    result = goldfish("model", "export", checkpoint, tmp_path / "merged")
+    assert result.exit_code == 0, result.stderr
+    merged = load_file(tmp_path / "merged" / "model.safetensors")
+    assert {tensor.dtype for tensor in merged.values()} == {torch.bfloat16}
+    name = next(name for name in merged if name.endswith("q_proj.weight"))
+    part = name[name.index("layers") :].removesuffix(".weight")
+    base = load_file(Path(bases["language_model"]) / "model.safetensors")
+    adapter = load_file(checkpoint / "adapter" / "adapter_model.safetensors")
+    config = json.loads((checkpoint / "adapter" / "adapter_config.json").read_text())
+    a, b = (
+        next(t for n, t in adapter.items() if part in n and f"lora_{letter}" in n)
+        for letter in "AB"
+    )
+    weight = next(t for n, t in base.items() if part in n)
+    exact = weight.double() + (b.double() @ a.double()) * config["lora_alpha"] / config["r"]
+    assert torch.equal(merged[name], exact.to(torch.bfloat16))
+
+
+def test_an_output_that_does_not_fit_its_form_is_refused(
+    goldfish: Callable[..., object], checkpoint: Path, tmp_path: Path
+) -> None:
+    for output, form in (("x.pth", "peft"), ("x", "pth")):
+        result = goldfish("model", "export", checkpoint, tmp_path / output, "--as", form)
+        assert result.exit_code == 2
+        assert "does not fit --as" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_without_an_adapter_has_none_to_export(
+    goldfish: Callable[..., object], bases: dict[str, str], tmp_path: Path
+) -> None:
+    profile = Profile(name="test", device="cpu", dtype="float32")
+    started = start_model(profile, bases=bases, offline=True)
+    save_checkpoint(started.model, tmp_path / "bare", started.tokenizer)
+    result = goldfish("model", "export", tmp_path / "bare", tmp_path / "x", "--as", "peft")
+    assert result.exit_code == 5
+    assert "no adapter" in result.stderr
+    assert not (tmp_path / "x").exists()
+
+
 def test_a_whole_model_cannot_be_exported(
     goldfish: Callable[..., object], checkpoint: Path, tmp_path: Path
 ) -> None:
-    assert goldfish("model", "merge", checkpoint, tmp_path / "merged").exit_code == 0
+    assert goldfish("model", "export", checkpoint, tmp_path / "merged").exit_code == 0
     result = goldfish("model", "export", tmp_path / "merged", tmp_path / "x.pth")
     assert result.exit_code == 5
     assert "whole model" in result.stderr
@@ -181,7 +252,7 @@ def test_a_wrong_base_is_5_and_named(
     torch.manual_seed(1)
     VisionEncoder(ENCODER).save_pretrained(tmp_path / "other")
     options = ["--vision-encoder", str(tmp_path / "other")]
-    result = goldfish("model", "merge", checkpoint, tmp_path / "merged", *options)
+    result = goldfish("model", "export", checkpoint, tmp_path / "merged", *options)
     assert result.exit_code == 5
     assert str(tmp_path / "other") in result.stderr
     assert bases["vision_encoder"] in result.stderr

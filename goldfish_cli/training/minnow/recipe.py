@@ -174,7 +174,7 @@ def make_stages(work: Path) -> None:
 def make_asset(work: Path, folder: Path) -> None:
     """Merge the adapter into the weights and put the result where the package looks for it."""
     last = work / "runs" / "stage3_video_instruct_final"
-    _goldfish("model", "merge", str(last), str(folder), "--dtype", "bfloat16", "--force")
+    _goldfish("model", "export", str(last), str(folder), "--dtype", "bfloat16", "--force")
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     config["base_models"] = {}  # all is merged: nobody needs to find this machine's folders

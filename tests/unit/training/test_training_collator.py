@@ -82,6 +82,79 @@ def test_rows_with_one_and_with_several_questions_share_a_batch(collator, config
     )
 
 
+def mixed_examples(config):
+    return [
+        example((("a?", "b"),), config=config),
+        example(
+            (("a much longer question about it?", "with a long answer"),), config=config, seed=1
+        ),
+        example((("what?", "a fish"),), (("why?", "no"),), config=config, seed=2),
+        example((("who?", "me"), ("why?", "so")), config=config, seed=3),
+        example((("where?", "here"),), config=config, seed=4),
+    ]
+
+
+def losses_and_gradients(model, batch, attention):
+    model.zero_grad()
+    batch["attention_mask"] = fit_mask(batch["attention_mask"], attention, torch.float32)
+    loss = model(**inputs(batch)).loss
+    loss.backward()
+    return loss.detach(), {
+        n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None
+    }
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+def test_packed_samples_teach_what_they_teach_in_rows_of_their_own(
+    tokenizer, config, model, attention
+):
+    model.set_attn_implementation({"text_config": attention})
+    limits = {"max_context_tokens": 160, "max_text_tokens": 40}
+    examples = mixed_examples(config)
+    plain = Collator(tokenizer, config, **limits)(examples)
+    packed = Collator(tokenizer, config, packing=True, **limits)(examples)
+    assert len(packed["input_ids"]) < len(plain["input_ids"]) == 5
+    assert packed["input_ids"].shape[1] <= 200
+    assert packed["num_tokens"] == plain["num_tokens"]
+    names = [name for row in packed["sample_ids"] for name in row.split(", ")]
+    assert sorted(names) == sorted(plain["sample_ids"])
+    (loss, gradients), (expected, wanted) = (
+        losses_and_gradients(model, batch, attention) for batch in (packed, plain)
+    )
+    torch.testing.assert_close(loss, expected, atol=1e-5, rtol=1e-5)
+    assert gradients.keys() == wanted.keys() and len(wanted) > 10
+    for name, gradient in wanted.items():
+        torch.testing.assert_close(gradients[name], gradient, atol=1e-5, rtol=1e-4)
+
+
+def test_a_packed_sample_neither_sees_nor_moves_its_neighbours(tokenizer, config, model):
+    limits = {"max_context_tokens": 300, "max_text_tokens": 9}
+    collator = Collator(tokenizer, config, packing=True, **limits)
+    first = example((("a?", "b"),), config=config)
+    logits = []
+    for seed, answer in ((1, "c"), (2, "d")):
+        batch = collator([first, example((("a?", answer),), config=config, seed=seed)])
+        assert len(batch["input_ids"]) == 1
+        batch.pop("labels")
+        logits.append(model(**inputs(batch)).logits)
+    length = collator.row(first).ids
+    own, neighbour = logits[0][:, : len(length)], logits[0][:, len(length) :]
+    torch.testing.assert_close(own, logits[1][:, : len(length)], atol=1e-6, rtol=0)
+    assert not torch.allclose(neighbour, logits[1][:, len(length) :], atol=1e-3)
+    positions = batch["position_ids"][0]
+    assert (positions == 0).sum() == 2  # each sample counts from its own begin
+
+
+def test_a_row_is_never_longer_than_the_limits_or_the_longest_sample(tokenizer, config):
+    examples = mixed_examples(config)
+    lengths = [len(Collator(tokenizer, config).row(e).ids) for e in examples]
+    unlimited = Collator(tokenizer, config, packing=True)(examples)
+    assert unlimited["input_ids"].shape[1] == max(lengths)
+    tight = Collator(tokenizer, config, packing=True, max_context_tokens=9, max_text_tokens=9)
+    with pytest.raises(AnnotationError):
+        tight(examples)
+
+
 def test_a_conversation_is_learnt_at_each_of_its_answers(collator, config, tokenizer):
     batch = collator([example((("who?", "me"), ("why?", "so")), config=config)])
     labels = batch["labels"][0]

@@ -22,9 +22,10 @@ from goldfish_cli.errors import (
 from goldfish_cli.model.bases import identify
 from goldfish_cli.model.loader import load_model
 from goldfish_cli.training.callbacks import check_gradients
+from goldfish_cli.training.recipes import load_recipe
 from goldfish_cli.training.run_files import read_log
 from goldfish_cli.training.schedules import learning_rate
-from goldfish_cli.training.stages import Watcher, mark_trainable, run_stage
+from goldfish_cli.training.stages import Watcher, check_attention, mark_trainable, run_stage
 
 
 @pytest.fixture(scope="module")
@@ -347,3 +348,25 @@ def test_the_log_shows_the_rates_of_the_schedule(base, data, profile, tmp_path):
     rates = [line["lr"] for line in read_log(run_stage(run) / "train_log.jsonl")]
     recipe = run.recipe.stage1
     assert rates == pytest.approx([learning_rate(recipe, step, 6) for step in range(6)], rel=1e-6)
+
+
+@pytest.mark.parametrize("questions", [1, 2])
+def test_packing_learns_what_rows_of_their_own_learn(base, data, profile, tmp_path, questions):
+    settings = {"batch_size": 4, "lora.dropout": 0, "questions_per_clip": questions}
+    store = {"features": tmp_path / "store"}
+    plain = run_stage(
+        make_run(3, base, tmp_path / "plain", data, profile, settings=settings, **store)
+    )
+    settings |= {"packing": "true"}
+    packed = run_stage(
+        make_run(3, base, tmp_path / "packed", data, profile, settings=settings, **store)
+    )
+    assert losses(packed) == pytest.approx(losses(plain), abs=1e-4)
+
+
+def test_attention_that_takes_no_mask_is_refused_for_packing(model):
+    settings = load_recipe("default", {"stage3.packing": "true"}).stage3
+    model.language_model.config._attn_implementation = "flash_attention_2"
+    with pytest.raises(UsageError, match="would see each other"):
+        check_attention(model, settings)
+    check_attention(model, load_recipe("default").stage3)

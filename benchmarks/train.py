@@ -1,0 +1,514 @@
+"""Training from stored features against a plain loop built the reference's way; and pooling.
+
+Run: python benchmarks/train.py [--quick] [--write docs/performance.md] [--picture docs/pooling.png]
+The peer is a loop of its own, as MiniGPT4-Video trains: the encoder runs in each step, every sample
+is padded to the limits of context and text, and the logits of all positions are made in float32.
+Ours is what `goldfish train` runs: StageTrainer on stored features. Weights, samples, adapters,
+optimizer, number format and activation checkpointing are the same on both sides.
+
+The sizes keep the proportions of ViT-g/14 and Llama-2-7B: an encoder of 0.15 times the language
+model's parameters (so that a frame costs as much as 38 tokens), four visual tokens to one, a
+vocabulary of 8 times the width. Contexts and texts are those of the recipe `seed-l4` (512, then
+1,024 tokens; text 160); real lengths are drawn like those of LAION's captions, Condensed Movies'
+descriptions and VideoChatGPT's answers. Frames come decoded: the peer's decoding is not counted.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any, cast
+
+import torch
+from allocations import peak_allocated_gib
+from pages import write_between
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import Dataset
+from transformers.models.llama.configuration_llama import LlamaConfig
+from transformers.trainer_callback import TrainerCallback
+
+from goldfish_cli.data.dataset import DrawOrder
+from goldfish_cli.model.config import GoldfishConfig
+from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
+from goldfish_cli.model.machine import peak_memory_gib
+from goldfish_cli.training.recipes import LoraRecipe, StageRecipe
+from goldfish_cli.training.schedules import learning_rate
+from goldfish_cli.training.stages import mark_trainable
+from goldfish_cli.training.trainer import StageTrainer, training_arguments
+
+REPOSITORY = Path(__file__).parents[1]
+WARM_UP = 2
+RATE = 1e-4
+SIDES = ("ours", "peer")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What one stage trains on, and its limits."""
+
+    number: int
+    frames: int
+    batch_size: int
+    context: int
+    text: int
+    prompt: tuple[int, int]  # tokens around the frames, from and to
+    answer: tuple[int, int]
+    epochs: int  # of the recipe; over them the cost of encoding once is spread
+    pooling: str = "concat"
+
+
+STAGES = {
+    1: Stage(1, 1, 4, 512, 160, (18, 26), (8, 32), 1),
+    2: Stage(2, 4, 1, 1024, 160, (40, 60), (15, 60), 1),
+    3: Stage(3, 4, 1, 1024, 160, (40, 80), (20, 140), 5),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Of the two parts."""
+
+    width: int
+    layers: int
+    vision_width: int
+    vision_layers: int
+    image: int
+    steps: int
+
+
+MIDDLE = Size(512, 8, 256, 5, 224, 8)
+SMALL = Size(64, 2, 32, 2, 56, 2)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
+    parser.add_argument("--repeats", type=int, default=3, help="the best of so many runs counts")
+    parser.add_argument("--write", type=Path, help="put the tables into this page")
+    parser.add_argument("--picture", type=Path, help="draw what pooling saves")
+    parser.add_argument("--side", choices=[*SIDES, "encode"], help=argparse.SUPPRESS)
+    parser.add_argument("--task", help=argparse.SUPPRESS)
+    parser.add_argument("--memory", action="store_true", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.side:
+        work = partial(WORK[chosen.side], Task(**json.loads(chosen.task)))
+        found = {"allocated_gib": peak_allocated_gib(work)} if chosen.memory else work()
+        print(json.dumps(found))
+        return 0
+    size = SMALL if chosen.quick else MIDDLE
+    repeats = 1 if chosen.quick else chosen.repeats
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [compare(stage, size, Path(folder), repeats) for stage in STAGES.values()]
+        counts = (4,) if chosen.quick else (4, 8, 16)
+        pooled = [pooling_row(frames, size, Path(folder), repeats) for frames in counts]
+    text = "\n".join([*speed_table(rows), "", *pooling_table(pooled)])
+    print(text)
+    if chosen.write:
+        write_between(chosen.write, "train", text)
+    if chosen.picture:
+        draw_pooling(pooled, chosen.picture)
+    return (
+        0 if chosen.quick or all(row["faster"] >= 5 and row["memory"] <= 0.5 for row in rows) else 1
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What one process does."""
+
+    stage: dict[str, Any]
+    size: dict[str, Any]
+    features: str
+    dtype: str = "bfloat16"
+
+    def parts(self) -> tuple[Stage, Size]:
+        """Return stage and size, as they were before they became JSON."""
+        stage = Stage(**{k: tuple(v) if isinstance(v, list) else v for k, v in self.stage.items()})
+        return stage, Size(**self.size)
+
+
+def compare(stage: Stage, size: Size, folder: Path, repeats: int) -> dict[str, Any]:
+    """Train both sides, each in processes of its own."""
+    task = Task(asdict(stage), asdict(size), str(folder / f"{stage.number}.safetensors"))
+    encoding = run("encode", task)
+    best: dict[str, dict[str, float]] = {}
+    for _ in range(repeats):
+        for side in SIDES:  # in turn, so that a busy minute hits both
+            found = run(side, task)
+            old = best.setdefault(side, found)
+            if found["samples_per_second"] > old["samples_per_second"]:
+                best[side] = found
+    for side in SIDES:
+        best[side] |= run(side, shorter(task), "--memory")
+    ours, peer = best["ours"], best["peer"]
+    if abs(ours["first_loss"] - peer["first_loss"]) > 0.02:
+        raise SystemExit(f"The sides do not compute the same: {ours} and {peer}")
+    once = encoding["seconds_per_sample"] / stage.epochs
+    return {
+        "stage": stage.number,
+        "ours": ours,
+        "peer": peer,
+        "faster": ours["samples_per_second"] / peer["samples_per_second"],
+        "with_encoding": 1 / (1 / ours["samples_per_second"] + once) / peer["samples_per_second"],
+        "memory": ours["allocated_gib"] / peer["allocated_gib"],
+    }
+
+
+def pooling_row(frames: int, size: Size, folder: Path, repeats: int) -> dict[str, Any]:
+    """Train stage 3 with and without pooling, our way."""
+    row: dict[str, Any] = {"frames": frames}
+    for pooling in ("concat", "none"):
+        stage = replace(STAGES[3], frames=frames, context=frames * 256 + 128, pooling=pooling)
+        name = f"{frames}-{pooling}.safetensors"
+        task = Task(asdict(stage), asdict(size), str(folder / name))
+        run("encode", task)
+        runs = [run("ours", task) for _ in range(repeats)]
+        row[pooling] = max(runs, key=lambda found: found["samples_per_second"])
+        row[pooling] |= run("ours", shorter(task), "--memory")
+    return row
+
+
+def run(side: str, task: Task, *words: str) -> dict[str, float]:
+    """Do one part in a fresh process with one thread."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--side", side, "--task", json.dumps(asdict(task)), *words],
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise SystemExit(f"{side} failed:\n{done.stderr}")
+    return cast("dict[str, float]", json.loads(done.stdout.splitlines()[-1]))
+
+
+def shorter(task: Task) -> Task:
+    """The same work for as many steps as show its memory."""
+    return replace(task, size=task.size | {"steps": 1})
+
+
+def make_model(task: Task, *, with_encoder: bool) -> GoldfishForConditionalGeneration:
+    """The same random weights each time; what does not learn in the number format of the task."""
+    stage, size = task.parts()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    vocabulary = 8 * size.width
+    vision = {
+        "hidden_size": size.vision_width,
+        "intermediate_size": size.vision_width * 4,
+        "num_hidden_layers": size.vision_layers,
+        "num_attention_heads": max(1, size.vision_width // 64),
+        "image_size": size.image,
+        "patch_size": 14,
+    }
+    text = LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=size.width,
+        intermediate_size=size.width * 8 // 3 // 32 * 32,
+        num_hidden_layers=size.layers,
+        num_attention_heads=max(1, size.width // 64),
+    )
+    config = GoldfishConfig(
+        vision, text.to_dict(), image_token_id=vocabulary - 1, pooling=cast("Any", stage.pooling)
+    )
+    torch.set_default_dtype(getattr(torch, task.dtype))  # never whole in float32, as loading is
+    try:
+        model = GoldfishForConditionalGeneration(config)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    if not with_encoder:
+        model.vision_encoder = None
+    torch.manual_seed(1)  # so that adapters begin alike on both sides
+    mark_trainable(model, recipe_of(stage, size))
+    return model
+
+
+def recipe_of(stage: Stage, size: Size, dtype: str = "bfloat16") -> StageRecipe:
+    """What both sides train: the projector, in stage 3 LoRA of the original's rank too."""
+    return StageRecipe(
+        learning_rate=RATE,
+        schedule="constant",
+        max_steps=WARM_UP + size.steps,
+        batch_size=stage.batch_size,
+        gradient_accumulation=1,
+        max_grad_norm=0,
+        weight_decay=0.0,
+        precision=cast("Any", dtype),
+        log_steps=1,
+        lora=LoraRecipe(dropout=0.0) if stage.number == 3 else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Token ids, and where the answer begins."""
+
+    ids: list[int]
+    answer: int
+
+
+def make_samples(task: Task) -> list[Sample]:
+    """Draw the samples of a run: frames first, then the question, then the answer."""
+    stage, size = task.parts()
+    model_tokens = (size.image // 14) ** 2 // (4 if stage.pooling == "concat" else 1)
+    draw = torch.Generator().manual_seed(7)
+
+    def between(bounds: tuple[int, int]) -> int:
+        return int(torch.randint(bounds[0], bounds[1] + 1, (1,), generator=draw))
+
+    samples = []
+    for _ in range((WARM_UP + size.steps) * stage.batch_size):
+        prompt, answer = between(stage.prompt), between(stage.answer)
+        words = torch.randint(5, 8 * size.width - 1, (prompt + answer,), generator=draw).tolist()
+        visual = [8 * size.width - 1] * (stage.frames * model_tokens)
+        samples.append(Sample([*visual, *words], len(visual) + prompt))
+    return samples
+
+
+def pictures(task: Task, number: int) -> Tensor:
+    """Return the frames of a sample, decoded and scaled."""
+    stage, size = task.parts()
+    draw = torch.Generator().manual_seed(1000 + number)
+    return torch.randn(stage.frames, 3, size.image, size.image, generator=draw)
+
+
+def encode(task: Task) -> dict[str, float]:
+    """Fill the feature store: every clip once."""
+    model = make_model(task, with_encoder=True)
+    samples = make_samples(task)
+    began = time.perf_counter()
+    kept = {
+        str(number): model.encode_frames(pictures(task, number)).to(torch.float16)
+        for number in range(len(samples))
+    }
+    seconds = time.perf_counter() - began
+    save_file(kept, task.features)
+    return {"seconds_per_sample": seconds / len(samples)}
+
+
+def train_ours(task: Task) -> dict[str, float]:
+    """Train as `goldfish train` does from stored features."""
+    stage, size = task.parts()
+    model = make_model(task, with_encoder=False)
+    recipe = recipe_of(stage, size, task.dtype)
+    watch = Watch()
+    with tempfile.TemporaryDirectory() as folder:
+        args = training_arguments(
+            recipe,
+            Path(folder),
+            device="cpu",
+            seed=0,
+            evaluate=False,
+            activation_checkpointing=True,
+        )
+        args.max_steps = WARM_UP + size.steps
+        samples = make_samples(task)
+        trainer = StageTrainer(
+            model,
+            args,
+            collator=partial(collate, load_file(task.features)),
+            train_dataset=Numbered(samples),
+            eval_dataset=None,
+            order=InOrder(len(samples), len(samples), shuffle=False),
+            rate=partial(learning_rate, recipe, total=args.max_steps),
+            encoder_chunk=8,
+            max_bad_samples=0,
+            on_rejected=lambda item: None,
+        )
+        trainer.add_callback(watch)
+        trainer.train()
+    return watch.result(stage.batch_size)
+
+
+class InOrder(DrawOrder):
+    """Goes through the samples as they come, as the peer does."""
+
+
+class Numbered(Dataset[tuple[int, Sample]]):
+    """Samples with their numbers, by which features are found."""
+
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        self._samples = samples
+
+    def __len__(self) -> int:
+        """Count the samples."""
+        return len(self._samples)
+
+    def __getitem__(self, number: int) -> tuple[int, Sample]:
+        """Return a sample."""
+        return number, self._samples[number]
+
+
+def collate(features: dict[str, Tensor], batch: Sequence[tuple[int, Sample]]) -> dict[str, Any]:
+    """Pad a batch to its own longest sample."""
+    ids, labels, mask = pad([sample for _, sample in batch], None)
+    return {
+        "input_ids": ids,
+        "labels": labels,
+        "attention_mask": mask,
+        "image_features": torch.cat([features[str(number)] for number, _ in batch]).float(),
+        "num_tokens": int(mask.sum()),
+        "sample_ids": tuple(str(number) for number, _ in batch),
+        "rejected": (),
+    }
+
+
+def pad(samples: Sequence[Sample], length: int | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Return ids, labels and mask, padded on the right to ``length`` or to the longest."""
+    length = length or max(len(sample.ids) for sample in samples)
+    ids = torch.zeros(len(samples), length, dtype=torch.long)
+    labels = torch.full((len(samples), length), -100)
+    mask = torch.zeros(len(samples), length, dtype=torch.long)
+    for row, sample in enumerate(samples):
+        count = len(sample.ids)
+        ids[row, :count] = torch.tensor(sample.ids)
+        labels[row, sample.answer : count] = ids[row, sample.answer : count]
+        mask[row, :count] = 1
+    return ids, labels, mask
+
+
+class Watch(TrainerCallback):
+    """Notes the end of each step and the first loss."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+        self.losses: list[float] = []
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Note the time."""
+        self.ends.append(time.perf_counter())
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        """Note the loss."""
+        if logs and "loss" in logs:
+            self.losses.append(logs["loss"])
+
+    def result(self, batch_size: int) -> dict[str, float]:
+        """Return the figures of a run."""
+        steps = [end - begin for begin, end in zip(self.ends, self.ends[1:], strict=False)]
+        return {
+            "samples_per_second": batch_size / median(steps[WARM_UP - 1 :]),
+            "seconds_per_step": median(steps[WARM_UP - 1 :]),
+            "peak_gib": peak_memory_gib(),  # with Python and its libraries
+            "first_loss": self.losses[0],
+        }
+
+
+def train_peer(task: Task) -> dict[str, float]:
+    """Train by a plain loop: encoder in the step, padded to the limit, all logits in float32."""
+    stage, size = task.parts()
+    model = make_model(task, with_encoder=True)
+    language_model: Any = model.language_model
+    language_model.gradient_checkpointing_enable({"use_reentrant": False})
+    model.train()
+    encoder = cast("nn.Module", model.vision_encoder).eval()
+    dtype = getattr(torch, task.dtype)
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(learning, lr=RATE, weight_decay=0.0, fused=True)
+    samples, watch = make_samples(task), Watch()
+    for step in range(WARM_UP + size.steps):
+        first = step * stage.batch_size
+        numbers = range(first, first + stage.batch_size)
+        limit = 1 + stage.context + stage.text
+        ids, labels, mask = pad([samples[number] for number in numbers], limit)
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype is torch.bfloat16):
+            with torch.no_grad():
+                frames = torch.cat([pictures(task, number) for number in numbers]).to(dtype)
+                hidden = encoder(frames)
+            joined = hidden
+            if stage.pooling == "concat":
+                joined = hidden.unflatten(1, (-1, 4)).flatten(2)
+            visual = model.projector(joined.float()).flatten(0, 1)
+            words = language_model.get_input_embeddings()(ids)
+            at = (ids == model.config.image_token_id).unsqueeze(-1)
+            embedded = words.float().masked_scatter(at, visual.float()).to(words.dtype)
+            logits = language_model(
+                inputs_embeds=embedded, attention_mask=mask, use_cache=False
+            ).logits.float()
+            loss = functional.cross_entropy(
+                logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100
+            )
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        watch.losses.append(float(loss.detach()))
+        watch.ends.append(time.perf_counter())
+    return watch.result(stage.batch_size)
+
+
+WORK = {"ours": train_ours, "peer": train_peer, "encode": encode}
+
+
+def speed_table(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Both sides as a table."""
+    lines = [
+        "| stage | samples/s | plain loop | faster | with encoding | tensors, MiB | plain loop "
+        "| share | process, MiB | plain loop |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        ours, peer = row["ours"], row["peer"]
+        lines.append(
+            f"| {row['stage']} | {ours['samples_per_second']:.2f} "
+            f"| {peer['samples_per_second']:.2f} "
+            f"| {row['faster']:.1f}x | {row['with_encoding']:.1f}x "
+            f"| {ours['allocated_gib'] * 1024:.0f} | {peer['allocated_gib'] * 1024:.0f} "
+            f"| {row['memory']:.0%} | {ours['peak_gib'] * 1024:.0f} "
+            f"| {peer['peak_gib'] * 1024:.0f} |"
+        )
+    return lines
+
+
+def pooling_table(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """What joining four visual tokens saves, as a table."""
+    lines = [
+        "| frames | visual tokens | without pooling | step, s | without | memory, MiB | without |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        some, many = row["concat"], row["none"]
+        tokens = row["frames"] * 256
+        lines.append(
+            f"| {row['frames']} | {tokens // 4} | {tokens} | {some['seconds_per_step']:.2f} "
+            f"| {many['seconds_per_step']:.2f} | {some['allocated_gib'] * 1024:.0f} "
+            f"| {many['allocated_gib'] * 1024:.0f} |"
+        )
+    return lines
+
+
+def draw_pooling(rows: Sequence[dict[str, Any]], picture: Path) -> None:
+    """Draw time and memory of a step over the frames; needs matplotlib."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.0, 3.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    frames = [row["frames"] for row in rows]
+    panels = (("seconds a step", "seconds_per_step", 1), ("memory, MiB", "allocated_gib", 1024))
+    for number, (title, key, factor) in enumerate(panels, start=1):
+        panel = figure.add_subplot(1, 2, number)
+        for pooling, colour, name in (
+            ("none", "#b5533c", "256 tokens a frame"),
+            ("concat", "#1f4e79", "64, four joined to one"),
+        ):
+            values = [row[pooling][key] * factor for row in rows]
+            panel.plot(frames, values, marker="o", color=colour, label=name)
+        panel.set_title(title, fontsize=10)
+        panel.set_xlabel("frames")
+        panel.set_ylim(bottom=0)
+        panel.grid(alpha=0.3)
+        panel.legend(fontsize=8)
+    figure.savefig(picture, dpi=150, metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    sys.exit(main())
