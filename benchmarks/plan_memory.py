@@ -34,6 +34,7 @@ from goldfish_cli.training.schedules import learning_rate
 from goldfish_cli.training.stages import mark_trainable
 from goldfish_cli.training.trainer import StageTrainer, training_arguments
 
+QUESTION = 64  # tokens of each further dialogue's question
 STEPS = 2  # the optimizer's state is there from the second on
 
 
@@ -57,6 +58,7 @@ class Case:
     vocabulary: int = 16_000
     context: int = 512
     text: int = 128
+    dialogues: int = 1
 
 
 _EVERY = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -82,6 +84,9 @@ CASES = (
         _USUAL, name="stage 3, float32, no checkpointing", dtype="float32", checkpointing=False
     ),
     replace(_USUAL, name="stage 3, all linear layers", targets=_EVERY),
+    replace(_USUAL, name="stage 3, four dialogues", dialogues=4),
+    replace(_USUAL, name="stage 3, four dialogues, float32", dialogues=4, dtype="float32"),
+    replace(_USUAL, name="stage 3, 8-bit moments", optimizer="adamw_8bit", targets=_EVERY),
     replace(_USUAL, name="stage 3, whole model", full=True),
     replace(_USUAL, name="stage 3, whole model, float32", full=True, dtype="float32"),
     replace(_USUAL, name="stage 3, nf4", quantization="nf4"),
@@ -146,6 +151,7 @@ def stage_recipe(case: Case) -> StageRecipe:
         log_steps=1000,
         lora=adapters,
         full=case.full,
+        questions_per_clip=case.dialogues,
     )
 
 
@@ -167,7 +173,12 @@ def memory_profile(case: Case) -> Profile:
 def planned_parts(case: Case) -> dict[str, float]:
     """GiB by component; the runtime is left out."""
     learning = learning_of(stage_recipe(case))
-    planner = MemoryPlanner(model_config(case), learning=learning, stored_features=case.stored)
+    planner = MemoryPlanner(
+        model_config(case),
+        learning=learning,
+        stored_features=case.stored,
+        dialogues=case.dialogues,
+    )
     plan = planner.plan(memory_profile(case), cast("Use", str(case.stage)))
     return {name: gib for name, gib in plan.parts.items() if name != "runtime"}
 
@@ -201,7 +212,7 @@ def train(case: Case, folder: Path) -> None:
     recipe = stage_recipe(case)
     mark_trainable(model, recipe)
     shape = Shape(case.name, case.stage, case.frames, case.batch_size, case.context, case.text)
-    data = Pictures(config, shape, None if case.stored else Path())
+    data = Pictures(config, shape, None if case.stored else Path(), case.dialogues)
     args = training_arguments(
         recipe,
         folder,
@@ -227,6 +238,40 @@ def train(case: Case, folder: Path) -> None:
 
 class Pictures(Draws):
     """Samples of full length whose frames are noise: decoding is no part of the plan."""
+
+    def __init__(
+        self, config: GoldfishConfig, shape: Shape, clip: Path | None, dialogues: int
+    ) -> None:
+        super().__init__(config, shape, clip)
+        self.dialogues = dialogues
+
+    def collate(self, draws: list[int]) -> dict[str, Any]:
+        """Make a batch as the real collator's, with all dialogues behind one context."""
+        batch = super().collate(draws)
+        if self.dialogues == 1:
+            return batch
+        context, text = self.shape.context, self.shape.text
+        ids, labels = [batch["input_ids"]], [batch["labels"]]
+        for _ in range(self.dialogues - 1):
+            more = torch.randint(5, 200, (len(draws), QUESTION + text))
+            ids.append(more)
+            labels.append(
+                torch.cat([torch.full_like(more[:, :QUESTION], -100), more[:, QUESTION:]], 1)
+            )
+        first = torch.cat([torch.zeros(context), torch.ones(text)])
+        others = [torch.full((QUESTION + text,), number + 2.0) for number in range(len(ids) - 1)]
+        blocks = torch.cat([first, *others])
+        seen = ((blocks[:, None] == blocks) | (blocks == 0)) & torch.ones(
+            2 * blocks.shape
+        ).tril().bool()
+        places = [torch.arange(context + text)]
+        places += [torch.arange(context, context + QUESTION + text)] * (self.dialogues - 1)
+        return batch | {
+            "input_ids": torch.cat(ids, 1),
+            "labels": torch.cat(labels, 1),
+            "attention_mask": seen.expand(len(draws), 1, -1, -1),
+            "position_ids": torch.cat(places).expand(len(draws), -1),
+        }
 
     def _visual(self, count: int) -> dict[str, torch.Tensor]:
         if self.clip is None:

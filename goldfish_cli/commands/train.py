@@ -299,13 +299,14 @@ def _show_plan(plan: "StagePlan", pace: "Pace | None", *, as_json: bool) -> None
         "trainable": plan.trainable,
         "clips": plan.clips,
     }
-    disk = {
+    room: dict[str, float | None] = {
         "features": plan.disk.features,
         "checkpoints": plan.disk.checkpoints,
         "result": plan.disk.result,
         "free": plan.disk.out_free,
+        "free for features": plan.disk.features_free,
     }
-    disk = {name: round(gib, 3) for name, gib in disk.items()}
+    disk = {name: round(gib, 3) for name, gib in room.items() if gib is not None}
     time = {}
     if pace is not None:
         time["seconds_per_step"] = round(pace.seconds_per_step, 4)
@@ -319,9 +320,12 @@ def _show_plan(plan: "StagePlan", pace: "Pace | None", *, as_json: bool) -> None
     }
     if as_json:
         host = {
+            "memory": {name: round(gib, 3) for name, gib in plan.host.parts.items()},
             "total": round(plan.host.total, 3),
             "budget": plan.host.budget and round(plan.host.budget, 3),
+            "fits": plan.host.fits,
         }
+        disk = {name.replace(" ", "_"): gib for name, gib in disk.items()}
         more = {"host": host, "disk": disk, "time": time or None}
         show_json({**facts, "memory": memory, **summary, **more})
         return
@@ -330,7 +334,10 @@ def _show_plan(plan: "StagePlan", pace: "Pace | None", *, as_json: bool) -> None
     budget = _size(plan.memory.budget) if plan.memory.budget else "unknown"
     rows += [("memory: total", _size(plan.memory.total)), ("memory: budget", budget)]
     rows.append(("fits", "yes" if plan.memory.fits else "no"))
-    rows.append(("main memory", _size(plan.host.total)))
+    beside = [item for item in plan.host.parts.items() if item not in plan.memory.parts.items()]
+    rows += [(f"main memory: {name}", _size(gib)) for name, gib in beside]
+    machine = _size(plan.host.budget) if plan.host.budget else "unknown"
+    rows += [("main memory: total", _size(plan.host.total)), ("main memory: budget", machine)]
     rows += [(f"disk: {name}", _size(gib)) for name, gib in disk.items()]
     unknown = [("time", "unknown; --calibrate times a few steps")]
     rows += [(name.replace("_", " "), value) for name, value in time.items()] or unknown

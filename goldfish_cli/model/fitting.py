@@ -1,9 +1,8 @@
 """Find the mildest changes to a profile that make a model fit its memory budget."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from goldfish_cli.errors import DoesNotFitError
-from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.memory import MemoryPlanner, Use
 from goldfish_cli.profiles import Profile
 
@@ -20,7 +19,7 @@ def nearest_settings(
         return planner.plan(profile.model_copy(update=changes), use).fits
 
     changes: dict[str, object] = {}
-    steps = _milder_settings(planner.config, profile, training=use != "ask")
+    steps = _milder_settings(planner, profile, training=use != "ask")
     while not fits(changes):
         step = next(steps, None)
         if step is None:
@@ -33,8 +32,22 @@ def nearest_settings(
     return changes | _keep_effective_batch(profile, changes)
 
 
-def check_fits(planner: MemoryPlanner, profile: Profile, use: Use = "ask") -> None:
+def check_fits(
+    planner: MemoryPlanner,
+    profile: Profile,
+    use: Use = "ask",
+    *,
+    describe: Callable[[dict[str, object]], str] | None = None,
+    stored_features: str = "stored features",
+) -> None:
     """Refuse work that does not fit.
+
+    Args:
+        planner: Of the model.
+        profile: The limits.
+        use: What is done.
+        describe: Writes changes of the profile's fields as whoever asks can make them.
+        stored_features: How whoever asks can train from them.
 
     Raises:
         DoesNotFitError: With the nearest settings that do.
@@ -42,12 +55,17 @@ def check_fits(planner: MemoryPlanner, profile: Profile, use: Use = "ask") -> No
     plan = planner.plan(profile, use)
     if plan.fits:
         return
+    write = describe or describe_settings
+    ways = []
     changes = nearest_settings(planner, profile, use)
     if changes is not None:
-        hint = f"It would fit with {describe_settings(changes)}"
-    elif use != "ask" and planner.without_encoder().plan(profile, use).fits:
-        hint = "It would fit from stored features, without the vision encoder in memory"
-    else:
+        ways.append(write(changes))
+    if use != "ask" and planner.num_vision:
+        without = nearest_settings(planner.without_encoder(), profile, use)
+        if without is not None and (changes is None or not without):
+            ways.append(f"{stored_features} and {write(without)}" if without else stored_features)
+    hint = f"It would fit with {', or with '.join(ways)}"
+    if not ways:
         hint = "Even the smallest settings do not fit; take a smaller model or another machine"
     raise DoesNotFitError(
         f"{plan.total:.1f} GiB do not fit the {plan.budget:.1f} GiB of profile {profile.name}.",
@@ -64,9 +82,10 @@ def describe_settings(changes: dict[str, object]) -> str:
 
 
 def _milder_settings(
-    config: GoldfishConfig, profile: Profile, *, training: bool
+    planner: MemoryPlanner, profile: Profile, *, training: bool
 ) -> Iterator[dict[str, object]]:
     """Yield single changes that save memory, the least harmful first."""
+    config = planner.config
     if training and not profile.activation_checkpointing:
         yield {"activation_checkpointing": True}
     batch_size = profile.batch_size
@@ -76,7 +95,9 @@ def _milder_settings(
     if profile.encoder_chunk > 1:
         yield {"encoder_chunk": 1}
     formats = ("none", "int8", "nf4")
-    for quantization in formats[formats.index(profile.quantization) + 1 :]:
+    smaller = formats[formats.index(profile.quantization) + 1 :]
+    learns_whole = training and planner.learning is not None and planner.learning.full
+    for quantization in () if learns_whole else smaller:  # what is quantized cannot learn
         yield {"quantization": quantization}
     frames = profile.max_frames or config.num_frames
     context = profile.max_context_tokens

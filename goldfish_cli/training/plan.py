@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from pathlib import Path
 from statistics import mean
@@ -13,7 +14,7 @@ from goldfish_cli.data.dataset import Example, Group
 from goldfish_cli.errors import DoesNotFitError
 from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.devices import choose_device
-from goldfish_cli.model.fitting import check_fits
+from goldfish_cli.model.fitting import check_fits, describe_settings
 from goldfish_cli.model.memory import Learning, MemoryPlan, MemoryPlanner, Use
 from goldfish_cli.profiles import Profile
 from goldfish_cli.training.collator import Collator
@@ -94,12 +95,10 @@ def plan_stage(
         [g for groups, _ in data.train for g in groups], run, settings, config, tokenizer, frames
     )
     profile = with_recipe(run.profile, settings)
-    planner = MemoryPlanner(
-        config, learning=learning_of(settings), stored_features=run.features is not None
-    )
+    planner = _planner(run, settings, config)
     use = cast("Use", str(run.stage))
     clips = len({(g[0].media, g[0].region) for g in data.groups()})
-    memory = planner.plan(profile, use, longest=max(lengths) if run.stage == 1 else None)
+    memory = planner.plan(profile, use)
     feature_bytes = frames * config.tokens_per_frame * config.pooled_dim * _FEATURE_BYTES
     return StagePlan(
         stage=run.stage,
@@ -128,10 +127,9 @@ def _plan_disk(
     if learning.full:
         result = _HALF_BYTES * planner.num_parameters / _GIB
     saved = 1 + settings.keep_checkpoints if settings.save_steps else 1
-    moments = 2 * (1 if learning.eight_bit_optimizer else _FLOAT_BYTES)
     return DiskPlan(
         features=features if run.features else 0.0,
-        checkpoints=saved * parts * (_FLOAT_BYTES + moments) / _GIB,
+        checkpoints=saved * (_FLOAT_BYTES * parts + planner.optimizer_bytes(use)) / _GIB,
         result=result,
         out_free=_free_gib(run.out),
         features_free=_free_gib(run.features) if run.features else None,
@@ -162,38 +160,89 @@ def refuse_if_too_large(plan: StagePlan, run: StageRun, config: GoldfishConfig) 
         DoesNotFitError: With the nearest settings that do.
     """
     refuse_profile(plan.profile, run, config)
-    if not plan.host.fits:
-        raise DoesNotFitError(
-            f"{plan.host.total:.1f} GiB do not fit the {plan.host.budget:.1f} GiB of main memory.",
-            hint="Set workers to 0 in the recipe, or free memory",
-        )
-    if plan.disk.shortage:
-        raise DoesNotFitError(
-            f"Stage {plan.stage}: {plan.disk.shortage}.",
-            hint="Name a folder on another disk with --out or --features, or free some",
-        )
+    _refuse_machine(run, plan.host, plan.disk)
 
 
 def refuse_at_once(run: StageRun, config: GoldfishConfig) -> None:
-    """Refuse a stage whose settings do not fit the memory, before anything is loaded.
+    """Refuse a stage that fits neither memory nor disk, before anything is loaded.
+
+    The room for features is left to ``refuse_if_too_large``, which knows how many clips there are.
 
     Raises:
         DoesNotFitError: With the nearest settings that do.
     """
     device = choose_device(run.profile).type
     settings = resolve_settings(run.recipe.stage(run.stage), run.profile, config, device)
-    refuse_profile(with_recipe(run.profile, settings), run, config)
+    profile = with_recipe(run.profile, settings)
+    refuse_profile(profile, run, config)
+    planner, use = _planner(run, settings, config), cast("Use", str(run.stage))
+    host = planner.plan_host(profile, planner.plan(profile, use), workers=settings.workers)
+    disk = None if run.resume else _plan_disk(run, settings, planner, use, features=0.0)
+    _refuse_machine(run, host, disk)
+
+
+def _refuse_machine(run: StageRun, host: MemoryPlan, disk: DiskPlan | None) -> None:
+    """Refuse what main memory or disk cannot hold; ``None``: the disk is not looked at.
+
+    A run that is resumed has its checkpoints on the disk already.
+    """
+    if not host.fits:
+        workers = f"Add --set stage{run.stage}.workers=0" if "data workers" in host.parts else ""
+        raise DoesNotFitError(
+            f"{host.total:.1f} GiB do not fit the {host.budget:.1f} GiB of main memory.",
+            hint=workers or "Take a smaller model or another machine",
+        )
+    if disk and disk.shortage:
+        raise DoesNotFitError(
+            f"Stage {run.stage}: {disk.shortage}.",
+            hint="Name a folder on another disk with --out or --features, or free some",
+        )
 
 
 def refuse_profile(profile: Profile, run: StageRun, config: GoldfishConfig) -> None:
     """Refuse a stage whose memory is over the budget, whatever its data are.
 
     Raises:
-        DoesNotFitError: With the nearest settings that do.
+        DoesNotFitError: With the nearest settings that do, as options of ``goldfish train``.
     """
-    learning = learning_of(run.recipe.stage(run.stage))
-    planner = MemoryPlanner(config, learning=learning, stored_features=run.features is not None)
-    check_fits(planner, profile, cast("Use", str(run.stage)))
+    check_fits(
+        _planner(run, run.recipe.stage(run.stage), config),
+        profile,
+        cast("Use", str(run.stage)),
+        describe=partial(_as_options, stage=run.stage),
+        stored_features="--features DIR",
+    )
+
+
+def _planner(run: StageRun, recipe: StageRecipe, config: GoldfishConfig) -> MemoryPlanner:
+    return MemoryPlanner(
+        config,
+        learning=learning_of(recipe),
+        stored_features=run.features is not None,
+        dialogues=recipe.questions_per_clip,
+    )
+
+
+_RECIPE_KEYS = {
+    "batch_size": "batch_size",
+    "gradient_accumulation": "gradient_accumulation",
+    "max_frames": "num_frames",
+    "max_context_tokens": "max_context_tokens",
+}
+
+
+def _as_options(changes: dict[str, object], *, stage: int) -> str:
+    """Write changes as options; what a recipe has no word for belongs into a profile."""
+    options = [
+        f"--set stage{stage}.{_RECIPE_KEYS[field]}={value}"
+        for field, value in changes.items()
+        if field in _RECIPE_KEYS
+    ]
+    others = {field: value for field, value in changes.items() if field not in _RECIPE_KEYS}
+    words = [" ".join(options)] if options else []
+    if others:
+        words.append(f"{describe_settings(others)} in a profile's file")
+    return " and ".join(words)
 
 
 def with_recipe(profile: Profile, settings: StageRecipe) -> Profile:

@@ -103,17 +103,63 @@ def test_work_that_does_not_fit_ends_before_it_begins(train, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_plan_says_what_disk_and_main_memory_are_needed(train):
+def test_the_options_of_a_refusal_make_the_same_command_fit(train, tmp_path):
+    profile = tmp_path / "small.yaml"
+    profile.write_text("device: cpu\nmemory_gib: 0.85\n")
+    words = ["--set", "stage3.batch_size=64", "--set", "stage3.num_frames=16"]
+    words += ["--profile", profile, "--dry-run"]
+    refused = train("3", *words, files=["instructions.json"])
+    assert refused.exit_code == 4
+    advice = refused.stderr.partition("It would fit with ")[2].split()
+    assert advice == [
+        *("--set", "stage3.batch_size=32"),
+        *("--set", "stage3.gradient_accumulation=2"),
+    ]
+    assert train("3", *words, *advice, files=["instructions.json"]).exit_code == 0
+
+
+@pytest.mark.parametrize(("more", "code"), [(0.001, 0), (-0.001, 4)])
+def test_what_is_shown_as_fitting_is_not_refused(train, tmp_path, more, code):
+    profile = tmp_path / "small.yaml"
+    profile.write_text("device: cpu\n")
+    words = ["--set", "stage1.batch_size=64", "--dry-run", "--json", "--profile", profile]
+    (plan,) = lines(train("1", *words, files=["images.tar"]))
+    profile.write_text(f"device: cpu\nmemory_gib: {plan['total'] + more}\n")
+    result = train("1", *words, files=["images.tar"])
+    assert result.exit_code == code, result.stderr
+    assert lines(result)[0]["fits"] is (code == 0)
+
+
+def test_a_plan_says_what_disk_and_main_memory_are_needed(train, tmp_path):
     (plan,) = lines(train("3", "--dry-run", "--json", files=["instructions.json"]))
     assert plan["host"]["total"] >= plan["total"]  # on a processor both are one
+    assert plan["host"]["total"] == pytest.approx(sum(plan["host"]["memory"].values()), abs=0.01)
+    assert plan["host"]["fits"] is True
     assert plan["disk"]["free"] > 0
+    assert "free_for_features" not in plan["disk"]
     assert plan["time"] is None
     words = ["--set", "stage3.save_steps=1", "--set", "stage3.keep_checkpoints=90000000"]
+    assert train("3", *words, files=["instructions.json"]).exit_code == 4
+    assert not (tmp_path / "runs").exists()
     refused = train("3", "--dry-run", *words, files=["instructions.json"])
     assert refused.exit_code == 4
     assert "of checkpoints do not fit the" in refused.stderr
-    assert "main memory" in refused.stdout
+    assert "main memory: budget" in refused.stdout
     assert "--calibrate" in refused.stdout
+    words = ["--dry-run", "--json", "--features", tmp_path / "store", "--set", "stage3.workers=2"]
+    (plan,) = lines(train("3", *words, files=["instructions.json"]))
+    assert plan["disk"]["free_for_features"] > 0
+    assert plan["host"]["memory"]["data workers"] == pytest.approx(1.0, abs=0.01)
+
+
+def test_main_memory_that_is_too_small_ends_the_work_before_it_begins(train, tmp_path):
+    words = ["--set", "stage1.workers=100000"]
+    for more in (["--dry-run"], []):
+        refused = train("1", *words, *more, files=["images.tar"])
+        assert refused.exit_code == 4
+        assert "of main memory" in refused.stderr
+        assert "--set stage1.workers=0" in refused.stderr
+    assert not (tmp_path / "runs").exists()
 
 
 def test_calibrating_times_real_steps_and_keeps_nothing(train, tmp_path):

@@ -1,11 +1,14 @@
 import pytest
 import torch
+from bitsandbytes.optim import AdamW8bit
 from torch import nn
 from transformers import LlamaConfig, LlamaModel
 
 from goldfish_cli.errors import DoesNotFitError
 from goldfish_cli.model.config import GoldfishConfig
-from goldfish_cli.model.fitting import check_fits, nearest_settings
+from goldfish_cli.model.fitting import check_fits, describe_settings, nearest_settings
+from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
+from goldfish_cli.model.loader import load_config, load_model
 from goldfish_cli.model.memory import Learning, MemoryPlanner, Use
 from goldfish_cli.profiles import load_profile, profile_names
 
@@ -120,6 +123,63 @@ def test_every_larger_setting_takes_more(real: MemoryPlanner, field: str, value:
     assert real.plan(load_profile("24gb", **(settings | {field: value})), "3").total > plain
 
 
+def test_a_small_model_on_a_processor_is_planned_as_it_is_loaded() -> None:
+    profile = load_profile("cpu", threads=1)
+    loaded = load_model("minnow", profile, offline=True).model.language_model
+    taken = sum(weight.numel() * weight.element_size() for weight in loaded.parameters())
+    planned = MemoryPlanner(load_config("minnow", offline=True)).plan(profile).parts
+    assert planned["language model"] * 2**30 == pytest.approx(taken)
+
+
+def test_a_large_model_on_a_processor_is_planned_in_half_the_bytes(real: MemoryPlanner) -> None:
+    planned = real.plan(load_profile("cpu")).parts["language model"]
+    assert planned == pytest.approx(12.55, abs=0.01)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, "bfloat16", None])
+def test_the_format_of_the_files_may_be_a_type_or_a_name(dtype: object) -> None:
+    config = GoldfishConfig(text_config=LlamaConfig(num_hidden_layers=1).to_dict())
+    config.dtype = dtype
+    assert MemoryPlanner(config).plan(load_profile("cpu")).parts["language model"] > 0
+
+
+def test_a_processor_that_quantizes_is_planned_with_what_it_reads(real: MemoryPlanner) -> None:
+    # Eight loads of 475 MiB left 0 to 522 MiB more in the process than the tensors themselves.
+    profile = load_profile("cpu", batch_size=1, max_context_tokens=128, max_text_tokens=32)
+    kept = {}
+    for quantization in ("none", "nf4"):
+        limits = profile.model_copy(update={"quantization": quantization})
+        device = real.plan(limits, "2")
+        host = real.plan_host(limits, device, workers=0)
+        kept[quantization] = host.total - device.total
+    stored = 4 * 7_747_440_640 / 2**30  # of unknown format, so float32
+    assert kept["none"] == 0
+    assert 0.9 * stored < kept["nf4"] < stored
+
+
+def test_eight_bit_moments_are_counted_as_bitsandbytes_keeps_them() -> None:
+    text = LlamaConfig(
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        vocab_size=8,
+    )
+    config = GoldfishConfig(text_config=text.to_dict())
+    learning = Learning(lora_rank=64, eight_bit_optimizer=True)  # adapters of 2,048 elements
+    projector = GoldfishForConditionalGeneration(config).projector
+    tensors = [*projector.parameters(), *(nn.Parameter(torch.zeros(64, 32)) for _ in range(4))]
+    optimizer = AdamW8bit(tensors)
+    for tensor in tensors:
+        tensor.grad = torch.ones_like(tensor)
+    optimizer.step()
+    names = ("state1", "state2", "absmax1", "absmax2")  # the maps of bytes are shared by all
+    states = [optimizer.state[tensor] for tensor in tensors]
+    taken = sum(s[name].nbytes for s in states for name in names if name in s)
+    assert MemoryPlanner(config, learning=learning).optimizer_bytes("3") == taken
+    assert {s["state1"].dtype for s in states} == {torch.uint8, torch.float32}
+
+
 def test_work_that_fits_needs_no_other_settings(real: MemoryPlanner) -> None:
     assert nearest_settings(real, load_profile("24gb"), "3") == {}
 
@@ -154,6 +214,36 @@ def test_the_last_resort_is_stored_features(real: MemoryPlanner) -> None:
     with pytest.raises(DoesNotFitError) as caught:
         check_fits(real, load_profile("8gb"), "3")
     assert "stored features" in caught.value.hint
+
+
+def test_stored_features_and_other_settings_are_named_together(real: MemoryPlanner) -> None:
+    profile = load_profile("8gb", memory_gib=6.0, batch_size=4, max_context_tokens=1024)
+    assert nearest_settings(real, profile, "3") is None
+    with pytest.raises(DoesNotFitError) as caught:
+        check_fits(real, profile, "3")
+    changes = nearest_settings(real.without_encoder(), profile, "3")
+    assert changes
+    assert f"stored features and {describe_settings(changes)}" in caught.value.hint
+
+
+def test_weights_that_learn_are_not_to_be_quantized() -> None:
+    planner = MemoryPlanner(GoldfishConfig(), learning=Learning(lora_rank=None, full=True))
+    profile = load_profile("80gb", batch_size=64, activation_checkpointing=False, memory_gib=120.0)
+    changes = nearest_settings(planner, profile, "3")
+    assert changes and "quantization" not in changes
+    assert nearest_settings(planner, profile.model_copy(update={"memory_gib": 50.0}), "3") is None
+
+
+def test_more_dialogues_in_a_sequence_take_more_but_less_than_as_many_sequences() -> None:
+    profile = load_profile("24gb")
+    sizes = {"alone": (1, 1), "side by side": (4, 1), "four": (1, 4)}
+    totals = {
+        name: MemoryPlanner(GoldfishConfig(), dialogues=dialogues)
+        .plan(profile.model_copy(update={"batch_size": batch_size}), "3")
+        .total
+        for name, (dialogues, batch_size) in sizes.items()
+    }
+    assert totals["alone"] < totals["side by side"] < totals["four"]
 
 
 def test_what_fits_nowhere_is_said_so(real: MemoryPlanner) -> None:

@@ -43,7 +43,14 @@ for case in CASES:
     if case.name in sys.argv[1:]:
         print(json.dumps([case.name, sum(planned_parts(case).values()), measure(case)]))
 """
-CASES = ("stage 1, batch 4", "stage 3, no checkpointing", "stage 3, small, long", "stage 3, nf4")
+CASES = (
+    "stage 1, batch 4",
+    "stage 3, no checkpointing",
+    "stage 3, small, long",
+    "stage 3, nf4",
+    "stage 3, four dialogues",
+    "stage 3, 8-bit moments",
+)
 
 
 @pytest.mark.timeout(300)
