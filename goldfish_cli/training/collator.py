@@ -13,6 +13,7 @@ from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.preprocessing import preprocess_frames
 from goldfish_cli.model.prompt_styles import STYLES
 from goldfish_cli.model.prompts import IGNORED_LABEL, EncodedPrompt, encode_prompt
+from goldfish_cli.training.packing import share_rows
 
 MASKED_ATTENTION = ("sdpa", "eager")
 """Implementations that obey a mask of their own for each pair of tokens."""
@@ -97,22 +98,16 @@ class Collator:
         return batch
 
     def _lay_out(self, fitting: list[tuple[Example, Row]]) -> list[list[tuple[Example, Row]]]:
-        """Give each sample a row, or with packing the first row that has room for it."""
+        """Give each sample a row, or with packing a share of one."""
         if not self._packing:
             return [[pair] for pair in fitting]
-        longest = max(len(row.ids) for _, row in fitting)
-        limit = longest  # never longer than a batch without packing would be
+        lengths = [len(row.ids) for _, row in fitting]
+        limit = max(lengths)  # where no limits are set
         if self._max_context is not None and self._max_text is not None:
-            limit = max(longest, self._max_context + self._max_text)
-        lines: list[list[tuple[Example, Row]]] = []
-        for pair in sorted(fitting, key=lambda pair: -len(pair[1].ids)):
-            for line in lines:
-                if sum(len(row.ids) for _, row in (*line, pair)) <= limit:
-                    line.append(pair)
-                    break
-            else:
-                lines.append([pair])
-        return lines
+            limit = self._max_context + self._max_text
+        width = self._config.text_config.hidden_size
+        shares = share_rows(lengths, limit, width=width)
+        return [[fitting[number] for number in numbers] for numbers in shares]
 
     def row(self, example: Example) -> Row:
         """Write one example out as token ids.
@@ -205,7 +200,11 @@ def _side_by_side(prompts: Sequence[EncodedPrompt]) -> Row:
 
 
 def _shared_length(prompts: Sequence[EncodedPrompt]) -> int:
-    """Count the ids that all prompts begin with, none of them part of an answer."""
+    """Count the ids that all prompts begin with, short of the one that predicts an answer.
+
+    A token predicts the one behind it in its row: the last of a question has to stand in each
+    dialogue, even where all ask the same.
+    """
     shared = 0
     for ids, labels in zip(
         zip(*(prompt.ids for prompt in prompts), strict=False),
@@ -215,7 +214,8 @@ def _shared_length(prompts: Sequence[EncodedPrompt]) -> int:
         if len(set(ids)) > 1 or any(label != IGNORED_LABEL for label in labels):
             break
         shared += 1
-    return shared
+    answered = any(prompt.labels[shared] != IGNORED_LABEL for prompt in prompts)
+    return shared - 1 if answered else shared
 
 
 def _pad(lines: Sequence[Line]) -> dict[str, Tensor]:

@@ -158,6 +158,7 @@ def run_stage(run: StageRun, watcher: Watcher | None = None) -> Path:
     data = gather(run.sources, run.videos, settings, watcher.rejected)
     if run.limit is not None:
         data = data.thinned(run.limit)
+    check_attention(loaded.model, settings)
     reader = _reader(run, settings, loaded)
     if reader.store is not None:
         data, reader = _encode(run, loaded, reader, data, settings, watcher, processes)
@@ -315,7 +316,6 @@ def _trainer(
     )
     effective = settings.batch_size * settings.gradient_accumulation * args.world_size
     args.max_steps = num_steps(settings, len(train), effective)
-    check_attention(loaded.model, settings)
     collator = Collator(
         loaded.tokenizer,
         loaded.config,

@@ -240,11 +240,14 @@ class StageTrainer(Trainer):
                 f"One of {self.args.world_size} processes ran out of memory.",
                 hint="Resume with a smaller batch_size and more gradient_accumulation.",
             ) from error
+        shapes = [batch["input_ids"].shape for batch, _ in self._step]
+        self._rows = min(self._rows, max(rows for rows, _ in shapes))  # packed: fewer than samples
         if self._rows == 1:
-            length = max(batch["input_ids"].shape[1] for batch, _ in self._step)
             raise OutOfMemoryError(
-                f"A single sample of {length} tokens does not fit the memory.",
-                hint="Lower max_context_tokens or num_frames, or choose a profile with less.",
+                f"A single row of {max(length for _, length in shapes)} tokens does not fit "
+                "the memory.",
+                hint="Lower max_context_tokens or num_frames, or give each sample a row of its "
+                "own: packing=false, questions_per_clip=1.",
             ) from error
         self._rows = (self._rows + 1) // 2
         self._on_smaller(self._rows)

@@ -127,22 +127,39 @@ def test_packed_samples_teach_what_they_teach_in_rows_of_their_own(
         torch.testing.assert_close(gradients[name], gradient, atol=1e-5, rtol=1e-4)
 
 
-def test_a_packed_sample_neither_sees_nor_moves_its_neighbours(tokenizer, config, model):
-    limits = {"max_context_tokens": 300, "max_text_tokens": 9}
-    collator = Collator(tokenizer, config, packing=True, **limits)
-    first = example((("a?", "b"),), config=config)
+def packed_pair(tokenizer, config, *, answer="c", seed=1):
+    """Two short samples in the row beside that of a long one."""
+    collator = Collator(tokenizer, config, packing=True, max_context_tokens=300, max_text_tokens=9)
+    long = example((("a question? " * 6, "no"),), config=config, seed=7)
+    pair = [
+        example((("a?", "b"),), config=config),
+        example((("a?", answer),), config=config, seed=seed),
+    ]
+    batch = collator([pair[0], long, pair[1]])
+    assert list(batch["sample_ids"]) == [f"clip0, clip{seed}", "clip7"]
+    return batch, [len(collator.row(one).ids) for one in pair]
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+def test_a_packed_sample_neither_sees_nor_moves_its_neighbours(tokenizer, config, model, attention):
+    model.set_attn_implementation({"text_config": attention})
     logits = []
-    for seed, answer in ((1, "c"), (2, "d")):
-        batch = collator([first, example((("a?", answer),), config=config, seed=seed)])
-        assert len(batch["input_ids"]) == 1
+    for change in ({}, {"answer": "d"}, {"seed": 2}):
+        batch, (length, other) = packed_pair(tokenizer, config, **change)
+        assert batch["input_ids"].shape == (2, batch["input_ids"].shape[1])
+        batch["attention_mask"] = fit_mask(batch["attention_mask"], attention, torch.float32)
         batch.pop("labels")
         logits.append(model(**inputs(batch)).logits)
-    length = collator.row(first).ids
-    own, neighbour = logits[0][:, : len(length)], logits[0][:, len(length) :]
-    torch.testing.assert_close(own, logits[1][:, : len(length)], atol=1e-6, rtol=0)
-    assert not torch.allclose(neighbour, logits[1][:, len(length) :], atol=1e-3)
-    positions = batch["position_ids"][0]
-    assert (positions == 0).sum() == 2  # each sample counts from its own begin
+    for changed in logits[1:]:
+        torch.testing.assert_close(changed[0, :length], logits[0][0, :length], atol=0, rtol=0)
+        torch.testing.assert_close(changed[1], logits[0][1], atol=0, rtol=0)
+        neighbour = slice(length, length + other)
+        assert not torch.allclose(changed[0, neighbour], logits[0][0, neighbour], atol=1e-3)
+
+
+def test_each_packed_sample_counts_its_positions_from_its_own_begin(tokenizer, config):
+    batch, (length, other) = packed_pair(tokenizer, config)
+    assert batch["position_ids"][0, : length + other].tolist() == [*range(length), *range(other)]
 
 
 def test_a_row_is_never_longer_than_the_limits_or_the_longest_sample(tokenizer, config):
@@ -177,3 +194,14 @@ def test_a_sample_that_never_fits_is_reported_and_the_others_are_used(tokenizer,
     assert [item.id for item in batch["rejected"]] == ["clip1"]
     with pytest.raises(AnnotationError, match="context"):
         collator([long])
+
+
+def test_the_same_question_twice_has_the_loss_of_each_alone(collator, config, model):
+    dialogues = [(("what?", "a fish"),), (("what?", "nothing"),)]
+    alone = [collator([example(d, config=config)]) for d in dialogues]
+    shared = collator([example(*dialogues, config=config)])
+    counts = [(batch["labels"] != -100).sum() for batch in alone]
+    total = sum(model(**inputs(b)).loss * n for b, n in zip(alone, counts, strict=True))
+    torch.testing.assert_close(
+        model(**inputs(shared)).loss, total / sum(counts), atol=1e-5, rtol=1e-5
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from training_runs import losses, make_run, stop_after
+from training_runs import losses, make_run, mixed_lengths, stop_after
 
 from goldfish_cli.data.features import FeatureStore, read_header
 from goldfish_cli.errors import (
@@ -184,6 +184,31 @@ def test_a_run_out_of_memory_goes_on_in_smaller_passes_to_the_same_end(
     assert tokens[0] == tokens[1]
 
 
+@pytest.mark.parametrize("stored", [False, True])
+def test_packed_rows_go_one_at_a_time_when_memory_runs_out(
+    base, data, profile, tmp_path, small_memory, stored
+):
+    options = {"settings": SETTINGS | {"batch_size": 12, "gradient_accumulation": 1}}
+    options["settings"] |= {"packing": "true", "questions_per_clip": 2}
+    options["files"] = mixed_lengths(data, tmp_path)
+    if stored:
+        options |= {"features": tmp_path / "store", "feature_dtype": "float32"}
+    whole = run_stage(make_run(3, base, tmp_path / "whole", data, profile, **options))
+    seen = small_memory(1, calls_before=1)
+    notes: list[str] = []
+    run = make_run(3, base, tmp_path / "small", data, profile, **options)
+    small = run_stage(run, Watcher(note=notes.append))
+    most = max(seen)
+    assert 2 < most < 12  # all samples are in each batch, two of them long
+    told = [int(note.split(":")[1].split()[3]) for note in notes if "memory ran out" in note]
+    assert told[0] <= (most + 1) // 2  # not (12 + 1) // 2, which might be the same again
+    assert told[-1] == run.folder.rows_per_pass == seen[-1] == 1
+    assert losses(small) == pytest.approx(losses(whole), abs=1e-5)
+    first, second = adapters_and_projector(whole), adapters_and_projector(small)
+    for name, tensor in first.items():
+        torch.testing.assert_close(second[name], tensor, atol=1e-5, rtol=0)
+
+
 def test_a_resumed_run_remembers_that_memory_ran_out(base, data, profile, tmp_path, small_memory):
     seen = small_memory(2, calls_before=0)
     run = make_run(3, base, tmp_path, data, profile, settings=SETTINGS)
@@ -200,7 +225,7 @@ def test_a_sample_that_does_not_fit_alone_says_what_to_change(
 ):
     words = "[enforce fail at alloc_cpu.cpp:121] . DefaultCPUAllocator: can't allocate memory"
     small_memory(0, calls_before=2, message=words)
-    with pytest.raises(OutOfMemoryError, match=r"A single sample of \d+ tokens") as found:
+    with pytest.raises(OutOfMemoryError, match=r"A single row of \d+ tokens") as found:
         run_stage(make_run(3, base, tmp_path, data, profile, settings=SETTINGS))
     assert "max_context_tokens" in found.value.hint
     assert found.value.exit_code == 6

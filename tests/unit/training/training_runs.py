@@ -1,5 +1,6 @@
 """Small runs of a stage for several tests."""
 
+import json
 import signal
 from pathlib import Path
 
@@ -26,6 +27,16 @@ def make_run(stage, start, out, data, profile, *, files=(), **options) -> StageR
         videos=data / "videos",
         **options,
     )
+
+
+def mixed_lengths(data: Path, folder: Path) -> tuple[str, ...]:
+    """Name files of short and of long samples, so that it pays to pack them."""
+    captions = json.loads((data / "captions.json").read_text())
+    for caption in captions[:2]:
+        caption["caption"] = " And again: ".join([caption["caption"]] * 5)
+    path = folder / "mixed.json"
+    path.write_text(json.dumps(captions))
+    return str(path), "instructions.json"
 
 
 def losses(folder: Path) -> list[float]:
