@@ -87,6 +87,8 @@ class MemoryPlanner:
             value projections, in stage 3.
         stored_features: Train from the feature store, with no vision encoder in memory.
         dialogues: Dialogues about one clip that share a sequence in training.
+        packing: Several samples of a batch may share a row in training. That takes no more tokens,
+            but longer rows, and a mask that says who sees whom.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class MemoryPlanner:
         learning: Learning | None = None,
         stored_features: bool = False,
         dialogues: int = 1,
+        packing: bool = False,
     ) -> None:
         with torch.device("meta"):
             model = GoldfishForConditionalGeneration(config)
@@ -111,6 +114,7 @@ class MemoryPlanner:
         self.config = config
         self.learning = learning
         self.dialogues = dialogues
+        self.packing = packing
         self.num_adapters = len(adapted)
         self.adapter_inputs = sum(module.in_features for module in adapted)
         whole_vision = _num_parameters(model.vision_encoder)
@@ -134,7 +138,11 @@ class MemoryPlanner:
     def without_encoder(self) -> "MemoryPlanner":
         """Return a planner of the same model that trains from stored features."""
         return MemoryPlanner(
-            self.config, learning=self.learning, stored_features=True, dialogues=self.dialogues
+            self.config,
+            learning=self.learning,
+            stored_features=True,
+            dialogues=self.dialogues,
+            packing=self.packing,
         )
 
     @property
@@ -235,7 +243,8 @@ class MemoryPlanner:
         self, profile: Profile, use: Use, learning: Learning, longest: int | None
     ) -> dict[str, float]:
         trained = self.num_learning(use)
-        tokens = profile.batch_size * (longest or self._longest(profile, use))
+        longest = longest or self._longest(profile, use)
+        tokens = profile.batch_size * longest
         answers = profile.batch_size * self.dialogues * profile.max_text_tokens
         answer_tokens = min(answers, LOSS_ROWS)
         text = self.config.text_config
@@ -255,7 +264,23 @@ class MemoryPlanner:
             "optimizer": self.optimizer_bytes(use),
             "activations": saved + self._dequantized(profile),
             "logits": logits,
+            "attention mask": self._mask(profile, tokens, longest),
         }
+
+    def _mask(self, profile: Profile, tokens: int, longest: int) -> float:
+        """Bytes that say of each pair of tokens in a row whether one sees the other.
+
+        Attention turns the byte into a number that it adds to the scores, and keeps that in each
+        block for the backward pass.
+        """
+        row = longest
+        if self.packing:
+            row = max(longest, min(tokens, profile.max_context_tokens + profile.max_text_tokens))
+        elif self.dialogues == 1:
+            return 0.0
+        layers = self.config.text_config.num_hidden_layers
+        copies = 1 if profile.activation_checkpointing else layers
+        return tokens * row * (1 + self._bytes_per_weight(profile) * copies)
 
     def _longest(self, profile: Profile, use: Use) -> int:
         """Tokens of a sequence that fills the limits."""

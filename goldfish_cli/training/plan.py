@@ -220,6 +220,7 @@ def _planner(run: StageRun, recipe: StageRecipe, config: GoldfishConfig) -> Memo
         learning=learning_of(recipe),
         stored_features=run.features is not None,
         dialogues=recipe.questions_per_clip,
+        packing=recipe.packing,
     )
 
 

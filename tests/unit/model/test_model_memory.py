@@ -246,6 +246,20 @@ def test_more_dialogues_in_a_sequence_take_more_but_less_than_as_many_sequences(
     assert totals["alone"] < totals["side by side"] < totals["four"]
 
 
+def test_rows_that_samples_share_take_a_mask_beside_the_same_tokens() -> None:
+    profile = load_profile("24gb", batch_size=8, max_context_tokens=1024, max_text_tokens=160)
+    packed = MemoryPlanner(GoldfishConfig(), packing=True)
+    plain, own = MemoryPlanner(GoldfishConfig()).plan(profile, "3"), packed.plan(profile, "3")
+    mask = own.parts["attention mask"]
+    assert mask * 2**30 == 8 * 1184**2 * 3  # a byte, and a number of two of them
+    assert own.total - plain.total == pytest.approx(mask, rel=0.05)  # the allocator's share on top
+    short = packed.plan(profile, "3", longest=100).parts["attention mask"]
+    assert short * 2**30 == 800 * 800 * 3  # all of the batch in one row
+    kept = profile.model_copy(update={"activation_checkpointing": False})
+    assert packed.plan(kept, "3").parts["attention mask"] * 2**30 == 8 * 1184**2 * (1 + 2 * 32)
+    assert packed.without_encoder().plan(profile, "3").parts["attention mask"] == mask
+
+
 def test_what_fits_nowhere_is_said_so(real: MemoryPlanner) -> None:
     profile = load_profile("8gb", memory_gib=1.0)
     assert nearest_settings(real, profile) is None

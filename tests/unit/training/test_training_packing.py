@@ -1,5 +1,8 @@
 """Which samples share a row: all of them once, within the limit, and never for more work."""
 
+from importlib import import_module
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,3 +42,31 @@ def test_a_narrow_model_does_not_pay_for_attention_over_very_long_rows():
         for width in (8, 4096)
     ]
     assert longest[0] < longest[1]
+
+
+@pytest.fixture
+def benchmark(repository, monkeypatch):
+    """The script that measures packing."""
+    monkeypatch.syspath_prepend(str(repository / "benchmarks"))
+    return import_module("packing")
+
+
+def test_the_benchmark_counts_less_padding_and_learns_the_same(benchmark):
+    lengths = benchmark.draw_lengths(80)
+    plain, packed = (benchmark.padding(lengths, width) for width in (None, 512))
+    assert packed["share"] < 0.5 * plain["share"]
+    assert packed["rows"] < plain["rows"] == benchmark.BATCH
+    assert len(benchmark.padding_table(lengths, (512,))) == 4
+    runs = {
+        packing: benchmark.Trained(*benchmark.train(benchmark.SMALL, packing=packing), 1.0, 1.0)
+        for packing in (False, True)
+    }
+    assert runs[True].losses == pytest.approx(runs[False].losses, abs=1e-5)
+    assert len(benchmark.speed_table(runs)) == 6
+    assert benchmark.planned(benchmark.SMALL, packing=True) > 0
+
+
+def test_the_benchmark_draws_lengths_as_it_says(benchmark):
+    lengths = benchmark.draw_lengths(1000)
+    assert sum(100 <= length <= 250 for length in lengths) > 700
+    assert 90 == min(lengths) < 500 < max(lengths) <= benchmark.LIMIT
