@@ -170,13 +170,44 @@ def test_an_error_in_several_processes_ends_them_all(train, tmp_path):
     assert "cannot be written" in errors
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_the_documented_configurations_load(path):
-    """Accelerate itself reads and checks them, as its launcher does."""
+def launch_arguments(path: Path):
+    """Let accelerate read and check a configuration, as its launcher does."""
     from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 
     words = ["--config_file", str(path), "-m", "goldfish_cli", "train", "3"]
-    args, defaults, _ = _validate_launch_command(launch_command_parser().parse_args(words))
-    assert args.num_processes == defaults.num_processes > 1
-    assert args.multi_gpu or args.use_fsdp
+    return _validate_launch_command(launch_command_parser().parse_args(words))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_documented_configurations_load(path):
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    args, defaults, _ = launch_arguments(path)
+    loaded = load_config_from_file(str(path))
+    assert loaded.to_dict() == defaults.to_dict()
+    assert args.num_processes == loaded.num_processes > 1
+    assert args.num_machines == (2 if path.stem == "two-nodes" else 1)
+    assert (args.use_fsdp, args.multi_gpu) == (path.stem == "fsdp", path.stem != "fsdp")
     assert args.training_script_args == ["train", "3"]
+
+
+def test_the_plugin_of_the_fsdp_configuration_finds_the_layers_to_shard(
+    base, monkeypatch, tmp_path
+):
+    from accelerate.utils import FullyShardedDataParallelPlugin
+    from accelerate.utils.launch import prepare_multi_gpu_env
+
+    from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
+
+    (path,) = [path for path in CONFIGS if path.stem == "fsdp"]
+    args, _, _ = launch_arguments(path)
+    for name, value in prepare_multi_gpu_env(args).items():
+        if "FSDP" in name:
+            monkeypatch.setenv(name, value)
+    plugin = FullyShardedDataParallelPlugin()
+    assert plugin.fsdp_version == 2
+    model = GoldfishForConditionalGeneration.from_pretrained(base)
+    plugin.set_auto_wrap_policy(model)
+    (layers,) = plugin.auto_wrap_policy.keywords.values()
+    assert {layer.__name__ for layer in layers} == {"LlamaDecoderLayer"}
+    assert not plugin.activation_checkpointing
