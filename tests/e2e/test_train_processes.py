@@ -211,3 +211,13 @@ def test_the_plugin_of_the_fsdp_configuration_finds_the_layers_to_shard(
     (layers,) = plugin.auto_wrap_policy.keywords.values()
     assert {layer.__name__ for layer in layers} == {"LlamaDecoderLayer"}
     assert not plugin.activation_checkpointing
+
+
+@pytest.mark.timeout(300)
+def test_fsdp_is_refused_before_anything_is_written(train, tmp_path, monkeypatch):
+    """As its launcher tells the processes; else the first checkpoint would end the run."""
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    code, _, errors = train("one", processes=1)
+    assert code == 2
+    assert "FSDP" in errors
+    assert not (tmp_path / "one").exists()
