@@ -17,9 +17,10 @@ def as_bytes(tensor: torch.Tensor) -> bytes:
 
 
 def all_bytes(model) -> dict[str, bytes]:
-    """Parameters and buffers, those that no checkpoint keeps too."""
-    named = [*model.named_parameters(), *model.named_buffers()]
-    return {name: as_bytes(tensor) for name, tensor in named}
+    """Parameters, buffers that no checkpoint keeps too, and the scales of quantized weights."""
+    kept = {name: value for name, value in model.state_dict().items() if torch.is_tensor(value)}
+    named = kept | dict(model.named_parameters()) | dict(model.named_buffers())
+    return {name: as_bytes(tensor) for name, tensor in named.items()}
 
 
 @pytest.mark.parametrize("quantization", ["none", "int8", "nf4"])
@@ -34,18 +35,21 @@ def test_what_should_learn_changes_and_nothing_else_does(
         kept["model"], kept["before"] = model, all_bytes(model)
 
     monkeypatch.setattr("goldfish_cli.training.stages.mark_trainable", remember)
-    run = make_run(
-        stage, base, tmp_path, data, profile.model_copy(update={"quantization": quantization})
-    )
-    run_stage(run)
+    quantized = profile.model_copy(update={"quantization": quantization})
+    settings = {"validation": 0.3, "save_steps": 2} if stage == 3 else {}  # evaluated in between
+    run_stage(make_run(stage, base, tmp_path, data, quantized, settings=settings))
     before, after = kept["before"], all_bytes(kept["model"])
     assert before.keys() == after.keys()
     changed = {name for name in before if before[name] != after[name]}
     learning = {name for name, p in kept["model"].named_parameters() if p.requires_grad}
     assert changed == learning
     assert any(name.endswith("inv_freq") for name in before)  # buffers without a checkpoint
-    assert any("lora_" in name for name in learning) == (stage == 3)
-    assert not any(name.startswith("vision_encoder") for name in learning)
+    scale = {"none": "", "int8": "SCB", "nf4": "absmax"}[quantization]
+    assert any(name.startswith("language_model") and name.endswith(scale) for name in before)
+    adapted = {name.split(".")[-4] for name in learning if "lora_" in name}
+    assert adapted == ({"q_proj", "v_proj"} if stage == 3 else set())
+    rest = {name for name in learning if "lora_" not in name}
+    assert rest == {"projector.linear.weight", "projector.linear.bias"}
 
 
 @pytest.fixture
