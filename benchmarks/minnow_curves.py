@@ -12,6 +12,16 @@ import matplotlib as mpl
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
+PRE_TRAINING = {
+    "encoder.jsonl": (
+        "vision encoder",
+        {"patches": "object patches right", "frames": "whole frames right"},
+    ),
+    "language_model.jsonl": (
+        "language model on storyboards",
+        {"answers_right": "answers right", "action_loss": "action loss"},
+    ),
+}
 STAGES = ("stage1_image_align", "stage2_video_pretrain", "stage3_video_instruct_final")
 
 
@@ -20,22 +30,22 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path(".minnow"))
     parser.add_argument("--write", type=Path, default=Path("docs/minnow.png"))
     chosen = parser.parse_args()
-    figure, axes = plt.subplots(1, 3, figsize=(13, 3.6), constrained_layout=True)
-    encoder = _read(chosen.work / "encoder.jsonl")
-    _draw(axes[0], encoder, {"patches": "object patches right", "frames": "whole frames right"})
-    axes[0].set(title="vision encoder", xlabel="step")
-    language = _read(chosen.work / "language_model.jsonl")
-    _draw(axes[1], language, {"answers_right": "answers right", "action_loss": "action loss"})
-    axes[1].set(title="language model on storyboards", xlabel="step")
+    parts = [name for name in PRE_TRAINING if (chosen.work / name).exists()]
+    width = 1 + 4 * (len(parts) + 1)
+    figure, axes = plt.subplots(1, len(parts) + 1, figsize=(width, 3.6), constrained_layout=True)
+    for panel, name in zip(axes, parts, strict=False):  # an encoder may be from an earlier run
+        title, keys = PRE_TRAINING[name]
+        _draw(panel, _read(chosen.work / name), keys)
+        panel.set(title=title, xlabel="step")
     for stage in STAGES:
         log = [
             line
             for line in _read(chosen.work / "runs" / stage / "train_log.jsonl")
             if "loss" in line
         ]
-        axes[2].plot([line["step"] for line in log], [line["loss"] for line in log], label=stage)
-    axes[2].set(title="goldfish train: loss", xlabel="step", yscale="log")
-    axes[2].legend(fontsize=8)
+        axes[-1].plot([line["step"] for line in log], [line["loss"] for line in log], label=stage)
+    axes[-1].set(title="goldfish train: loss", xlabel="step", yscale="log")
+    axes[-1].legend(fontsize=8)
     figure.savefig(chosen.write, dpi=110)
 
 
