@@ -12,7 +12,7 @@ from goldfish_cli.errors import ModelError, UsageError
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Describe, import and export models.\n\nExample: goldfish model info minnow",
+    help="Make, describe, import and export models.\n\nExample: goldfish model info minnow",
 )
 
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
@@ -65,6 +65,56 @@ def info(
     for key, value in description.items():
         if value not in (None, "", 0.0, {}):
             show(f"{key.replace('_', ' ')}: {_in_words(value)}")
+
+
+@app.command()
+def new(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write it.")],
+    vision_encoder: Annotated[
+        str,
+        typer.Option(
+            "--vision-encoder",
+            metavar="FILE|FOLDER",
+            help="eva_vit_g.pth, or a folder with an encoder.",
+        ),
+    ],
+    language_model: Annotated[
+        str,
+        typer.Option("--language-model", metavar="FOLDER|ID", help="Any causal language model."),
+    ],
+    pooling: Annotated[
+        Literal["concat", "mean", "none"],
+        typer.Option(help="How four visual tokens become one, if they do."),
+    ] = "concat",
+    frames: Annotated[int, typer.Option(min=1, help="Frames of a clip in training.")] = 45,
+    force: Force = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    offline: options.Offline = False,
+    seed: options.Seed = 0,
+) -> None:
+    """Join an encoder and a language model by a projector that has learnt nothing yet.
+
+    That is where stage 1 starts. The language model's weights are only hashed, not loaded.
+
+    Example: goldfish model new runs/base --vision-encoder eva_vit_g.pth --language-model llama/
+    """
+    started = time.monotonic()
+    _check_free(folder, force=force)
+
+    from goldfish_cli.model.folders import explaining_failed_writes
+    from goldfish_cli.model.start import write_start
+
+    with explaining_failed_writes(folder, "Free some disk, or write to another one"):
+        write_start(
+            folder,
+            bases={"vision_encoder": vision_encoder, "language_model": language_model},
+            pooling=pooling,
+            num_frames=frames,
+            seed=seed,
+            offline=offline,
+        )
+    _report(folder, started, as_json=as_json, quiet=quiet, next_step="train it with --from")
 
 
 @app.command("import")
@@ -233,7 +283,13 @@ def _check_free(path: Path, *, force: bool) -> None:
 
 
 def _report(
-    path: Path, started: float, *, as_json: bool, quiet: bool, address: str | None = None
+    path: Path,
+    started: float,
+    *,
+    as_json: bool,
+    quiet: bool,
+    address: str | None = None,
+    next_step: str = "ask it with --model",
 ) -> None:
     seconds = time.monotonic() - started
     if as_json:
@@ -243,7 +299,7 @@ def _report(
     show(str(path))
     if address:
         show(address)
-    note(f"Written in {seconds:.1f} s; ask it with --model {path}", quiet=quiet or path.is_file())
+    note(f"Written in {seconds:.1f} s; {next_step} {path}", quiet=quiet or path.is_file())
 
 
 def _in_words(value: Any) -> str:

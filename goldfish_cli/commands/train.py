@@ -229,6 +229,11 @@ def _run(runs: "list[StageRun]", *, as_json: bool, quiet: bool) -> None:
     from goldfish_cli.training.run_folder import find_start
     from goldfish_cli.training.stages import run_stage
 
+    if os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true":
+        raise UsageError(
+            "Training with FSDP is not possible: its checkpoints could not be written.",
+            hint="Give each process the whole model: docs/accelerate/two-gpus.yaml",
+        )
     speaks = os.environ.get("RANK", "0") == "0"  # the first of several processes, or the only one
     for run in runs:
         if run.folder.finished:

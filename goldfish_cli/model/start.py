@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers.models.auto.configuration_auto import AutoConfig
+from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 from transformers.models.auto.tokenization_auto import AutoTokenizer
 
 from goldfish_cli.errors import CheckpointError, ModelError
@@ -17,10 +19,12 @@ from goldfish_cli.model.bases import (
     load_language_model,
     load_vision_encoder,
 )
+from goldfish_cli.model.checkpoint import save_checkpoint
 from goldfish_cli.model.config import GoldfishConfig, Pooling
 from goldfish_cli.model.devices import choose_device, choose_dtype
 from goldfish_cli.model.fingerprints import weight_files
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
+from goldfish_cli.model.projector import VisualProjector
 from goldfish_cli.model.prompt_styles import IMAGE, STYLES, PromptStyle
 from goldfish_cli.profiles import Profile
 
@@ -74,19 +78,15 @@ def start_model(
     encoder = load_vision_encoder(places["vision_encoder"], placement, image_size=image_size)
     language_model = load_language_model(places["language_model"], placement)
     tokenizer = load_tokenizer(places["language_model"])
-    text_config = language_model.config.to_dict()
-    text_config.pop("quantization_config", None)  # a matter of the profile, not of the model
-    config = GoldfishConfig(
+    config = _joined_config(
         encoder.config,
-        text_config,
+        language_model.config,
+        tokenizer,
+        bases,
+        places,
         pooling=profile.pooling or pooling,
         pooling_size=pooling_size,
-        image_token_id=_image_token_id(tokenizer, text_config["vocab_size"]),
         num_frames=num_frames,
-        base_models={
-            role: {"name": _lasting_name(bases[role], path), "hash": identify(path, role)}
-            for role, path in places.items()
-        },
     )
     model = GoldfishForConditionalGeneration.from_parts(
         config,
@@ -94,6 +94,79 @@ def start_model(
         language_model=language_model,
     )
     return ready(model, tokenizer, placement)
+
+
+def write_start(
+    folder: Path,
+    *,
+    bases: Mapping[str, str],
+    pooling: Pooling = "concat",
+    num_frames: int = 45,
+    image_size: int | None = None,
+    seed: int = 0,
+    offline: bool = False,
+) -> None:
+    """Write a checkpoint with a new projector, upon base models: where stage 1 starts.
+
+    The language model's weights are not loaded, so this takes little memory.
+
+    Args:
+        folder: New, or an earlier Goldfish model.
+        bases: Path or hub id of the ``vision_encoder`` and the ``language_model``.
+        pooling: See ``GoldfishConfig``; four tokens become one.
+        num_frames: Frames per clip in training.
+        image_size: Side of the frames in pixels; ``None``: what the encoder was trained with.
+        seed: Chooses the projector's first weights.
+        offline: Fetch nothing from the network.
+
+    Raises:
+        ModelError: If a base is not there.
+        CheckpointError: If a base is not whole, or ``folder`` holds something else.
+    """
+    places = _find_both(bases, offline)
+    placement = Placement(torch.device("cpu"), torch.float16)  # as the encoder is stored
+    encoder = load_vision_encoder(places["vision_encoder"], placement, image_size=image_size)
+    tokenizer = load_tokenizer(places["language_model"])
+    text = AutoConfig.from_pretrained(places["language_model"]).get_text_config()
+    with torch.device("meta"):
+        language_model = AutoModelForCausalLM.from_config(text)
+    config = _joined_config(
+        encoder.config, text, tokenizer, bases, places, pooling=pooling, num_frames=num_frames
+    )
+    model = GoldfishForConditionalGeneration.from_parts(
+        config, vision_encoder=None, language_model=language_model
+    )
+    torch.manual_seed(seed)
+    model.projector = VisualProjector(config.pooled_dim, config.text_config.hidden_size)
+    save_checkpoint(
+        model,
+        folder,
+        tokenizer,
+        settings={"seed": seed},
+        description="A projector that has learnt nothing yet: where stage 1 starts.",
+    )
+
+
+def _joined_config(
+    vision: Any,
+    text: Any,
+    tokenizer: Any,
+    bases: Mapping[str, str],
+    places: Mapping[Role, Path],
+    **settings: Any,
+) -> GoldfishConfig:
+    text_config = text.to_dict()
+    text_config.pop("quantization_config", None)  # a matter of the profile, not of the model
+    return GoldfishConfig(
+        vision,
+        text_config,
+        image_token_id=_image_token_id(tokenizer, text_config["vocab_size"]),
+        base_models={
+            role: {"name": _lasting_name(bases[role], path), "hash": identify(path, role)}
+            for role, path in places.items()
+        },
+        **settings,
+    )
 
 
 def load_tokenizer(folder: Path) -> Any:

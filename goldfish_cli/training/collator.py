@@ -90,7 +90,7 @@ class Collator:
             )
         lines = self._lay_out(fitting)
         in_order = [pair for line in lines for pair in line]
-        batch: dict[str, Any] = _pad([[row for _, row in line] for line in lines])
+        batch: dict[str, Any] = pad_lines([[row for _, row in line] for line in lines])
         batch |= self._visual(in_order)
         batch["num_tokens"] = sum(len(row.ids) for _, row in in_order)
         batch["sample_ids"] = tuple(", ".join(example.id for example, _ in line) for line in lines)
@@ -218,7 +218,7 @@ def _shared_length(prompts: Sequence[EncodedPrompt]) -> int:
     return shared - 1 if answered else shared
 
 
-def _pad(lines: Sequence[Line]) -> dict[str, Tensor]:
+def pad_lines(lines: Sequence[Line]) -> dict[str, Tensor]:
     """Pad on the right to the longest line; padding is never a label."""
     longest = max(sum(len(row.ids) for row in line) for line in lines)
     shape = (len(lines), longest)

@@ -13,7 +13,8 @@ from accelerate.utils import broadcast_object_list, gather_object
 
 T = TypeVar("T")
 PATIENCE = timedelta(hours=12)
-"""A process may be busy encoding while others wait; one that fails ends all others at once."""
+"""A process may be busy encoding while others wait. One that fails is not waited for so long: its
+connections break, and the launcher ends all others of its machine at once."""
 
 
 class Processes:
@@ -55,6 +56,12 @@ class Processes:
     def collect(self, items: list[T]) -> list[T]:
         """Return the items of all processes."""
         return gather_object(items) if self.count > 1 else items
+
+    def from_others(self, items: list[T]) -> list[T]:
+        """Return the items of all processes but this one."""
+        own = self._state.process_index
+        named = self.collect([(own, item) for item in items])
+        return [item for index, item in named if index != own]
 
     def any(self, flag: bool) -> bool:
         """Whether it is so in any process."""

@@ -79,7 +79,8 @@ class RunFolder:
                 f"{self.path} holds a run that was not finished.",
                 hint="Continue it with --resume, or name another folder with --out.",
             )
-        before = yaml.safe_load((self.path / SETTINGS).read_text(encoding="utf-8"))
+        noted = yaml.safe_load((self.path / SETTINGS).read_text(encoding="utf-8"))
+        before = {"processes": 1} | noted  # earlier runs do not name them
         differing = _differences(before, settings)
         if differing:
             raise UsageError(

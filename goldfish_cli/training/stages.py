@@ -45,6 +45,7 @@ from goldfish_cli.training.encoding import (
 )
 from goldfish_cli.training.processes import Processes
 from goldfish_cli.training.recipes import LoraRecipe, Recipe, StageRecipe
+from goldfish_cli.training.rejections import SharedRejections
 from goldfish_cli.training.report import draw_stage
 from goldfish_cli.training.reporters import end_reports
 from goldfish_cli.training.resume_points import step_of
@@ -150,8 +151,9 @@ def run_stage(run: StageRun, watcher: Watcher | None = None) -> Path:
     settings = resolve_settings(
         run.recipe.stage(run.stage), run.profile, loaded.config, loaded.device.type
     )
+    noted = _noted(run, settings, processes)
     checkpoint = processes.once(
-        lambda: run.folder.begin(_noted(run, settings), resume=run.resume, note=watcher.note)
+        lambda: run.folder.begin(noted, resume=run.resume, note=watcher.note)
     )
     data = gather(run.sources, run.videos, settings, watcher.rejected)
     if run.limit is not None:
@@ -172,7 +174,7 @@ def run_stage(run: StageRun, watcher: Watcher | None = None) -> Path:
     keep_encoder = vision_encoder(loaded, offline=run.offline) if settings.full else nullcontext()
     if processes.is_main:
         with keep_encoder:
-            _save(run, settings, loaded, trainer, facts, watcher.left_out, seconds)
+            _save(run, settings, loaded, trainer, facts, watcher.left_out, seconds, noted)
     processes.wait()
     return run.folder.path
 
@@ -243,13 +245,14 @@ def _precision(recipe: StageRecipe, profile: Profile, device: str) -> str:
     return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
 
 
-def _noted(run: StageRun, settings: StageRecipe) -> dict[str, Any]:
+def _noted(run: StageRun, settings: StageRecipe, processes: Processes) -> dict[str, Any]:
     return {
         "stage": run.stage,
         "recipe": run.recipe.name,
         "start": run.start,
         "data": {str(source.path): source.weight for source in run.sources},
         "seed": run.seed,
+        "processes": processes.count,  # each takes a batch of its own
         "settings": settings.model_dump(mode="json"),
         "profile": run.profile.model_dump(mode="json"),
     }
@@ -272,9 +275,10 @@ def _encode(
 ) -> tuple[StageData, ClipReader]:
     groups = data.groups()
     watcher.phase("looking up stored features", len(groups), "clips")
-    missing, rejected = find_missing(reader, groups)
+    missing, rejected = processes.once(lambda: find_missing(reader, groups))
     report(rejected, settings.max_bad_samples, watcher.rejected)
-    processes.wait()  # nobody stores anything before all have looked
+    if processes.count > 1:
+        reader = _reader(run, settings, loaded)  # the hashes of all media are noted by now
     if missing:
         share = processes.share(missing)
         watcher.phase("encoding clips", len(share), "clips")
@@ -335,6 +339,8 @@ def _trainer(
     )
     log = TrainingLog(run.folder.path / LOG_NAME)
     trainer.add_callback(GradientCheck())
+    if processes.count > 1:
+        trainer.add_callback(SharedRejections(processes, trainer.rejected, trainer.reject))
     trainer.add_callback(
         LogCallback(
             run.stage,
@@ -432,6 +438,7 @@ def _save(
     facts: StageFacts,
     left_out: Sequence[Rejected],
     seconds: float,
+    noted: dict[str, Any],
 ) -> None:
     if run.stage > 1 and settings.num_frames is not None:
         loaded.config.num_frames = settings.num_frames
@@ -443,9 +450,7 @@ def _save(
         left_out=left_out,
         picture=draw_stage(run.folder.path),
     )
-    run.folder.publish(
-        loaded.model, loaded.tokenizer, _noted(run, settings), card=card, whole=settings.full
-    )
+    run.folder.publish(loaded.model, loaded.tokenizer, noted, card=card, whole=settings.full)
     history = [line["loss"] for line in trainer.state.log_history if "loss" in line]
     run.folder.finish(
         {

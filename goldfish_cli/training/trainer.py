@@ -76,6 +76,7 @@ def training_arguments(
         remove_unused_columns=False,
         label_names=["labels"],
         disable_tqdm=True,
+        ddp_find_unused_parameters=False,  # GradientCheck has made sure that there are none
         report_to=list(report_to) or "none",
         run_name=f"{out.resolve().parent.name} {out.name} {datetime.now():%Y-%m-%d %H:%M:%S}",
         project="goldfish",
@@ -182,7 +183,7 @@ class StageTrainer(Trainer):
             OutOfMemoryError: If a single sample does not fit.
         """
         for item in inputs.pop("rejected"):
-            self._reject(item)
+            self.reject(item)
         self.num_tokens += inputs.pop("num_tokens")
         self._step.append((inputs, inputs.pop("sample_ids")))
         due = self._step[-1:]
@@ -251,7 +252,12 @@ class StageTrainer(Trainer):
         self._rows = (self._rows + 1) // 2
         self._on_smaller(self._rows)
 
-    def _reject(self, item: Rejected) -> None:
+    def reject(self, item: Rejected) -> None:
+        """Count a sample that cannot be used, and tell of it.
+
+        Raises:
+            AnnotationError: If there are too many.
+        """
         self.rejected.append(item)
         self._on_rejected(item)
         if len(self.rejected) > self._max_bad:

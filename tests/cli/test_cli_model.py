@@ -110,6 +110,34 @@ def test_a_checkpoint_can_be_planned_for(goldfish: Callable[..., object], checkp
     assert 0.5 < json.loads(result.stdout.splitlines()[-1])["total"] < 1.5
 
 
+def test_a_new_model_joins_two_bases_and_can_be_trained(
+    goldfish: Callable[..., object], bases: dict[str, str], tmp_path: Path
+) -> None:
+    result = goldfish("model", "new", tmp_path / "base", *base_options(bases), "--frames", 3)
+    assert result.exit_code == 0, result.stderr
+    profile = Profile(name="test", device="cpu", dtype="float32")
+    loaded = load_model(str(tmp_path / "base"), profile)
+    joined = start_model(profile, bases=bases, offline=True, num_frames=3)
+    for field in ("base_models", "image_token_id", "pooling", "pooling_size", "num_frames"):
+        assert getattr(loaded.config, field) == getattr(joined.config, field)
+    assert loaded.config.text_config.to_dict() == joined.config.text_config.to_dict()
+    assert loaded.model.projector.linear.weight.std() > 0
+    weights = load_file(tmp_path / "base" / "projector.safetensors")
+    again = goldfish("model", "new", tmp_path / "again", *base_options(bases), "--frames", 3)
+    assert again.exit_code == 0
+    for name, tensor in load_file(tmp_path / "again" / "projector.safetensors").items():
+        assert torch.equal(weights[name], tensor)  # the seed decides
+    captions = tmp_path / "captions.json"
+    sample = Path(__file__).parents[2] / "goldfish_cli" / "assets" / "sample.mp4"
+    captions.write_text(json.dumps([{"image_id": "sample", "caption": "A clip."}]))
+    trained = goldfish(
+        *("train", "2", "--data", captions, "--videos", sample.parent, "--profile", "tiny"),
+        *("--from", tmp_path / "base", "--out", tmp_path / "runs", "--set", "stage2.max_steps=1"),
+        *("--set", "stage2.validation=0", "--set", "stage2.num_frames=3"),
+    )
+    assert trained.exit_code == 0, trained.stderr
+
+
 def test_export_and_import_give_the_same_checkpoint_back(
     goldfish: Callable[..., object], checkpoint: Path, bases: dict[str, str], tmp_path: Path
 ) -> None:

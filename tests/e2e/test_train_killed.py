@@ -19,6 +19,7 @@ _tiny = module_from_spec(_spec)
 _spec.loader.exec_module(_tiny)
 tokenizer, config, base, data = _tiny.tokenizer, _tiny.config, _tiny.base, _tiny.data
 
+FILES = {1: "images.tar", 2: "captions.json", 3: "instructions.json"}
 STEPS, SAVE_STEPS = 150, 4
 SETTINGS = {
     "max_steps": STEPS,
@@ -33,15 +34,18 @@ SETTINGS = {
 
 @pytest.fixture
 def train(repository, base, data, tmp_path):
-    """Start ``goldfish train 3`` into a folder of that name."""
+    """Start ``goldfish train``, stage 3 or all of them, into a folder of that name."""
 
-    def start(name: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "goldfish_cli.cli", "train", "3", "--resume", "--quiet"]
-        command += ["--data", str(data / "instructions.json"), "--videos", str(data / "videos")]
+    def start(name: str, *stages: int, **changes: object) -> "subprocess.Popen[str]":
+        stage = "all" if stages else "3"
+        command = [sys.executable, "-m", "goldfish_cli.cli", "train", stage, "--resume", "--quiet"]
+        for number in stages or (3,):
+            command += ["--data", str(data / FILES[number])]
+            for key, value in (SETTINGS | changes).items():
+                if number == 3 or not key.startswith("lora"):
+                    command += ["--set", f"stage{number}.{key}={value}"]
+        command += ["--videos", str(data / "videos"), "--features", str(tmp_path / "store")]
         command += ["--from", str(base), "--out", str(tmp_path / name), "--profile", "tiny"]
-        command += ["--features", str(tmp_path / "store")]
-        for key, value in SETTINGS.items():
-            command += ["--set", f"stage3.{key}={value}"]
         return subprocess.Popen(
             command,
             env=os.environ | {"PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"},
@@ -71,7 +75,8 @@ def kill_at(process: "subprocess.Popen[str]", log: Path, step: int, delay: float
 
 def trained(folder: Path) -> dict[str, torch.Tensor]:
     parts = (folder / "projector.safetensors", folder / "adapter" / "adapter_model.safetensors")
-    return {name: tensor for part in parts for name, tensor in load_file(part).items()}
+    found = [load_file(part) for part in parts if part.exists()]
+    return {name: tensor for tensors in found for name, tensor in tensors.items()}
 
 
 def check_kills(train, tmp_path: Path, moments: int, seed: int) -> None:
@@ -108,3 +113,37 @@ def test_three_kills_change_no_bit(train, tmp_path):
 @pytest.mark.timeout(1800)
 def test_twenty_kills_change_no_bit(train, tmp_path):
     check_kills(train, tmp_path, moments=20, seed=2)
+
+
+@pytest.mark.timeout(300)
+def test_kills_where_one_stage_ends_and_the_next_begins_change_no_bit(train, tmp_path):
+    """About when a stage's checkpoint is written but not marked as done, and just after."""
+    short = {"max_steps": 8, "save_steps": 3}
+    done = train("whole", *FILES, **short)
+    _, errors = done.communicate(timeout=120)
+    assert done.returncode == 0, errors
+    out = tmp_path / "killed"
+    moments = (
+        out / "stage1_image_align" / "config.json",  # its checkpoint is there, the mark is not
+        out / "stage1_image_align" / "run.json",
+        out / "stage2_video_pretrain" / "run.json",
+    )
+    for moment in moments:
+        process = train("killed", *FILES, **short)
+        while not moment.exists():
+            assert process.poll() is None, f"it ended before {moment.name}"
+            time.sleep(0.0002)
+        process.kill()
+        process.communicate(timeout=60)
+    last = train("killed", *FILES, **short)
+    _, errors = last.communicate(timeout=120)
+    assert last.returncode == 0, errors
+    folders = sorted(folder.name for folder in out.iterdir() if folder.is_dir())
+    assert len(folders) == 3
+    for name in folders:
+        first, second = trained(tmp_path / "whole" / name), trained(out / name)
+        assert first.keys() == second.keys()
+        assert all(torch.equal(tensor, second[key]) for key, tensor in first.items()), name
+        assert steps_in(out / name / "train_log.jsonl") == short["max_steps"]
+        assert not list((out / name).glob("*checkpoint*"))
+        assert not list((out / name).glob("*partial*"))
