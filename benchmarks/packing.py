@@ -149,11 +149,12 @@ def compare(size: Size, repeats: int) -> dict[bool, Trained]:
     Raises:
         SystemExit: If the losses differ.
     """
+    samples = make_samples(size)
     best: dict[bool, float] = {False: 0.0, True: 0.0}
     losses: dict[bool, list[float]] = {}
     for _ in range(repeats):
         for packing in best:
-            speed, losses[packing] = train(size, packing=packing)
+            speed, losses[packing] = train(size, samples, packing=packing)
             best[packing] = max(best[packing], speed)
     differing = [abs(a - b) for a, b in zip(losses[False], losses[True], strict=True)]
     if max(differing) > 1e-4:
@@ -162,7 +163,7 @@ def compare(size: Size, repeats: int) -> dict[bool, Trained]:
         packing: Trained(
             tokens_per_second=best[packing],
             losses=losses[packing],
-            allocated_gib=peak_allocated_gib(partial(train, size, packing=packing)),
+            allocated_gib=peak_allocated_gib(partial(train, size, samples, packing=packing)),
             planned_gib=planned(size, packing=packing),
         )
         for packing in best
@@ -240,7 +241,14 @@ def stage_recipe(size: Size, *, packing: bool) -> StageRecipe:
     )
 
 
-def train(size: Size, *, packing: bool) -> tuple[float, list[float]]:
+def make_samples(size: Size) -> "Examples":
+    """Make the samples of a run."""
+    tokenizer = load_tokenizer(MINNOW_FOLDER)
+    lengths = draw_lengths((WARM_UP + size.steps) * BATCH)
+    return Examples(make_examples(lengths, model_config(size, len(tokenizer)), tokenizer))
+
+
+def train(size: Size, samples: "Examples", *, packing: bool) -> tuple[float, list[float]]:
     """Return the tokens per second after the warm-up, and the losses."""
     tokenizer = load_tokenizer(MINNOW_FOLDER)
     config = model_config(size, len(tokenizer))
@@ -249,7 +257,6 @@ def train(size: Size, *, packing: bool) -> tuple[float, list[float]]:
     recipe = stage_recipe(size, packing=packing)
     mark_trainable(model, recipe)
     steps = WARM_UP + size.steps
-    examples = Examples(make_examples(draw_lengths(steps * BATCH), config, tokenizer))
     collator = Collator(
         tokenizer, config, max_context_tokens=CONTEXT, max_text_tokens=TEXT, packing=packing
     )
@@ -267,9 +274,9 @@ def train(size: Size, *, packing: bool) -> tuple[float, list[float]]:
             model,
             args,
             collator=collator,
-            train_dataset=examples,
+            train_dataset=samples,
             eval_dataset=None,
-            order=DrawOrder(len(examples), len(examples)),
+            order=DrawOrder(len(samples), len(samples)),
             rate=partial(learning_rate, recipe, total=steps),
             encoder_chunk=8,
             max_bad_samples=0,
@@ -329,8 +336,8 @@ class Watch(TrainerCallback):
         self.losses: list[float] = []
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Note the time."""
-        self._ends.append((time.perf_counter(), self._trainer.num_tokens))
+        """Note the processor's time: on one thread it is the work, however busy the machine."""
+        self._ends.append((time.process_time(), self._trainer.num_tokens))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """Note the loss."""
@@ -338,7 +345,7 @@ class Watch(TrainerCallback):
             self.losses.append(logs["loss"])
 
     def tokens_per_second(self) -> float:
-        """Return the median over the steps after the warm-up."""
+        """Return the median over the steps after the warm-up, by the processor's time."""
         ends = self._ends[WARM_UP - 1 :]
         return median((later[1] - now[1]) / (later[0] - now[0]) for now, later in pairwise(ends))
 

@@ -270,13 +270,13 @@ class MemoryPlanner:
     def _mask(self, profile: Profile, tokens: int, longest: int) -> float:
         """Bytes that say of each pair of tokens in a row whether one sees the other.
 
-        Attention turns the byte into a number that it adds to the scores, and keeps that in each
-        block for the backward pass.
+        A batch that is padded needs it as well. Attention turns the byte into a number that it adds
+        to the scores, and keeps that in each block for the backward pass.
         """
         row = longest
         if self.packing:
             row = max(longest, min(tokens, profile.max_context_tokens + profile.max_text_tokens))
-        elif self.dialogues == 1:
+        elif self.dialogues == profile.batch_size == 1:
             return 0.0
         layers = self.config.text_config.num_hidden_layers
         copies = 1 if profile.activation_checkpointing else layers

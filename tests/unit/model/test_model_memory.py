@@ -246,18 +246,21 @@ def test_more_dialogues_in_a_sequence_take_more_but_less_than_as_many_sequences(
     assert totals["alone"] < totals["side by side"] < totals["four"]
 
 
-def test_rows_that_samples_share_take_a_mask_beside_the_same_tokens() -> None:
+def test_rows_that_are_padded_or_shared_take_a_mask() -> None:
     profile = load_profile("24gb", batch_size=8, max_context_tokens=1024, max_text_tokens=160)
-    packed = MemoryPlanner(GoldfishConfig(), packing=True)
-    plain, own = MemoryPlanner(GoldfishConfig()).plan(profile, "3"), packed.plan(profile, "3")
-    mask = own.parts["attention mask"]
-    assert mask * 2**30 == 8 * 1184**2 * 3  # a byte, and a number of two of them
-    assert own.total - plain.total == pytest.approx(mask, rel=0.05)  # the allocator's share on top
-    short = packed.plan(profile, "3", longest=100).parts["attention mask"]
-    assert short * 2**30 == 800 * 800 * 3  # all of the batch in one row
-    kept = profile.model_copy(update={"activation_checkpointing": False})
-    assert packed.plan(kept, "3").parts["attention mask"] * 2**30 == 8 * 1184**2 * (1 + 2 * 32)
-    assert packed.without_encoder().plan(profile, "3").parts["attention mask"] == mask
+    plain, packed = (MemoryPlanner(GoldfishConfig(), packing=packing) for packing in (False, True))
+
+    def mask(planner: MemoryPlanner, longest: int | None = None, **changes: object) -> float:
+        plan = planner.plan(profile.model_copy(update=changes), "3", longest=longest)
+        return plan.parts.get("attention mask", 0.0) * 2**30
+
+    assert mask(plain) == mask(packed) == 8 * 1184**2 * 3  # a byte, and a number of two of them
+    assert mask(plain, longest=100) == 800 * 100 * 3
+    assert mask(packed, longest=100) == 800 * 800 * 3  # all of the batch in one row
+    assert mask(packed, longest=500) == 4000 * 1184 * 3
+    assert mask(packed, activation_checkpointing=False) == 8 * 1184**2 * (1 + 2 * 32)
+    assert mask(packed.without_encoder(), longest=100) == mask(packed, longest=100)
+    assert mask(plain, batch_size=1) == 0  # nothing to pad
 
 
 def test_what_fits_nowhere_is_said_so(real: MemoryPlanner) -> None:

@@ -127,34 +127,45 @@ def test_packed_samples_teach_what_they_teach_in_rows_of_their_own(
         torch.testing.assert_close(gradients[name], gradient, atol=1e-5, rtol=1e-4)
 
 
-def packed_pair(tokenizer, config, *, answer="c", seed=1):
+def packed_pair(tokenizer, config, *, seeds=(1, 2), answers=("b", "c")):
     """Two short samples in the row beside that of a long one."""
     collator = Collator(tokenizer, config, packing=True, max_context_tokens=300, max_text_tokens=9)
     long = example((("a question? " * 6, "no"),), config=config, seed=7)
     pair = [
-        example((("a?", "b"),), config=config),
-        example((("a?", answer),), config=config, seed=seed),
+        example((("a?", answer),), config=config, seed=seed)
+        for seed, answer in zip(seeds, answers, strict=True)
     ]
     batch = collator([pair[0], long, pair[1]])
-    assert list(batch["sample_ids"]) == [f"clip0, clip{seed}", "clip7"]
+    assert list(batch["sample_ids"]) == [f"clip{seeds[0]}, clip{seeds[1]}", "clip7"]
     return batch, [len(collator.row(one).ids) for one in pair]
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-def test_a_packed_sample_neither_sees_nor_moves_its_neighbours(tokenizer, config, model, attention):
+@pytest.mark.parametrize("changed", [0, 1], ids=["the first", "the second"])
+@pytest.mark.parametrize(
+    "change",
+    [{"answers": ("d", "e")}, {"seeds": (3, 4)}],
+    ids=["tokens", "features"],
+)
+def test_a_packed_sample_neither_sees_nor_moves_its_neighbours(
+    tokenizer, config, model, attention, changed, change
+):
     model.set_attn_implementation({"text_config": attention})
+    usual = {"seeds": (1, 2), "answers": ("b", "c")}
+    ((key, others),) = change.items()
+    values = list(usual[key])
+    values[changed] = others[changed]
     logits = []
-    for change in ({}, {"answer": "d"}, {"seed": 2}):
-        batch, (length, other) = packed_pair(tokenizer, config, **change)
-        assert batch["input_ids"].shape == (2, batch["input_ids"].shape[1])
+    for options in (usual, usual | {key: tuple(values)}):
+        batch, lengths = packed_pair(tokenizer, config, **options)
         batch["attention_mask"] = fit_mask(batch["attention_mask"], attention, torch.float32)
         batch.pop("labels")
         logits.append(model(**inputs(batch)).logits)
-    for changed in logits[1:]:
-        torch.testing.assert_close(changed[0, :length], logits[0][0, :length], atol=0, rtol=0)
-        torch.testing.assert_close(changed[1], logits[0][1], atol=0, rtol=0)
-        neighbour = slice(length, length + other)
-        assert not torch.allclose(changed[0, neighbour], logits[0][0, neighbour], atol=1e-3)
+    places = [slice(0, lengths[0]), slice(lengths[0], sum(lengths))]
+    before, after = ([one[0, place] for place in places] for one in logits)
+    torch.testing.assert_close(after[1 - changed], before[1 - changed], atol=0, rtol=0)
+    torch.testing.assert_close(logits[1][1], logits[0][1], atol=0, rtol=0)
+    assert not torch.allclose(after[changed], before[changed], atol=1e-3)
 
 
 def test_each_packed_sample_counts_its_positions_from_its_own_begin(tokenizer, config):

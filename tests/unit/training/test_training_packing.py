@@ -57,13 +57,15 @@ def test_the_benchmark_counts_less_padding_and_learns_the_same(benchmark):
     assert packed["share"] < 0.5 * plain["share"]
     assert packed["rows"] < plain["rows"] == benchmark.BATCH
     assert len(benchmark.padding_table(lengths, (512,))) == 4
+    small = benchmark.SMALL
+    samples = benchmark.make_samples(small)
     runs = {
-        packing: benchmark.Trained(*benchmark.train(benchmark.SMALL, packing=packing), 1.0, 1.0)
+        packing: benchmark.Trained(*benchmark.train(small, samples, packing=packing), 1.0, 1.0)
         for packing in (False, True)
     }
     assert runs[True].losses == pytest.approx(runs[False].losses, abs=1e-5)
     assert len(benchmark.speed_table(runs)) == 6
-    assert benchmark.planned(benchmark.SMALL, packing=True) > 0
+    assert benchmark.planned(small, packing=True) > 0
 
 
 def test_the_benchmark_draws_lengths_as_it_says(benchmark):
