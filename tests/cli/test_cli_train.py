@@ -105,7 +105,7 @@ def test_work_that_does_not_fit_ends_before_it_begins(train, tmp_path):
 
 def test_the_options_of_a_refusal_make_the_same_command_fit(train, tmp_path):
     profile = tmp_path / "small.yaml"
-    profile.write_text("device: cpu\nmemory_gib: 0.85\n")
+    profile.write_text("device: cpu\nmemory_gib: 1.2\n")
     words = ["--set", "stage3.batch_size=64", "--set", "stage3.num_frames=16"]
     words += ["--profile", profile, "--dry-run"]
     refused = train("3", *words, files=["instructions.json"])
