@@ -48,7 +48,7 @@ from goldfish_cli.data.dataset import DrawOrder
 from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
 from goldfish_cli.model.machine import peak_memory_gib
-from goldfish_cli.training.collator import Row, pad_lines
+from goldfish_cli.training.collator import Row, length_multiple, pad_lines
 from goldfish_cli.training.recipes import LoraRecipe, StageRecipe
 from goldfish_cli.training.schedules import learning_rate
 from goldfish_cli.training.stages import mark_trainable
@@ -429,10 +429,10 @@ class Numbered(Dataset[tuple[int, list[Sample]]]):
 def collate(
     features: dict[str, Tensor], batch: Sequence[tuple[int, list[Sample]]]
 ) -> dict[str, Any]:
-    """Pad a batch to its own longest row, as the real collator does."""
+    """Pad a batch to little more than its own longest row, as `goldfish train` does."""
     rows = [row_of(samples) for _, samples in batch]
     return {
-        **pad_lines([[row] for row in rows]),
+        **pad_lines([[row] for row in rows], multiple=length_multiple("cpu")),
         "image_features": torch.cat([features[str(number)] for number, _ in batch]).float(),
         "num_tokens": sum(len(row.ids) for row in rows),
         "sample_ids": tuple(str(number) for number, _ in batch),
