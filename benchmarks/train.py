@@ -4,13 +4,19 @@ Run: python benchmarks/train.py [--quick] [--write docs/performance.md] [--pictu
 The peer is a loop of its own, as MiniGPT4-Video trains: the encoder runs in each step, every sample
 is padded to the limits of context and text, and the logits of all positions are made in float32.
 Ours is what `goldfish train` runs: StageTrainer on stored features. Weights, samples, adapters,
-optimizer, number format and activation checkpointing are the same on both sides.
+optimizer and number format are the same on both sides; before anything is timed, the losses of both
+over three steps must agree to 1e-4 in float32. Both checkpoint activations, except in the rows that
+say so: what ours saves elsewhere leaves room to keep them.
 
 The sizes keep the proportions of ViT-g/14 and Llama-2-7B: an encoder of 0.15 times the language
 model's parameters (so that a frame costs as much as 38 tokens), four visual tokens to one, a
 vocabulary of 8 times the width. Contexts and texts are those of the recipe `seed-l4` (512, then
 1,024 tokens; text 160); real lengths are drawn like those of LAION's captions, Condensed Movies'
 descriptions and VideoChatGPT's answers. Frames come decoded: the peer's decoding is not counted.
+
+Each side has processes of its own with one thread. Times are the processor's: on one thread they
+are the work, however busy the machine. Memory is told twice: tensors by the allocator, and the peak
+of the process (VmHWM), of which what it had with all libraries loaded is taken off.
 """
 
 import argparse
@@ -23,6 +29,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any, cast
@@ -41,7 +48,7 @@ from goldfish_cli.data.dataset import DrawOrder
 from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
 from goldfish_cli.model.machine import peak_memory_gib
-from goldfish_cli.training.collator import Row, pad_lines
+from goldfish_cli.training.collator import Row, length_multiple, pad_lines
 from goldfish_cli.training.recipes import LoraRecipe, StageRecipe
 from goldfish_cli.training.schedules import learning_rate
 from goldfish_cli.training.stages import mark_trainable
@@ -67,6 +74,14 @@ class Stage:
     epochs: int  # of the recipe; over them the cost of encoding once is spread
     pooling: str = "concat"
     questions: int = 1  # about one clip, behind one copy of its frames; the peer repeats them
+    checkpointing: bool = True  # ours; the peer always does, as the reference
+
+    @property
+    def name(self) -> str:
+        """Say which stage, and what is special about it."""
+        special = f", {self.questions} questions a clip" if self.questions > 1 else ""
+        kept = "" if self.checkpointing else ", activations kept"
+        return f"{self.number}{special}{kept}"
 
 
 STAGES = {
@@ -75,6 +90,12 @@ STAGES = {
     3: Stage(3, 4, 1, 1024, 160, (40, 80), (20, 140), 5),
 }
 FOUR_QUESTIONS = replace(STAGES[3], questions=4)  # VideoChatGPT has seven about a clip
+COMPARED = [
+    *STAGES.values(),
+    replace(STAGES[3], checkpointing=False),
+    FOUR_QUESTIONS,
+    replace(FOUR_QUESTIONS, checkpointing=False),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,21 +120,20 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=3, help="the best of so many runs counts")
     parser.add_argument("--write", type=Path, help="put the tables into this page")
     parser.add_argument("--picture", type=Path, help="draw what pooling saves")
-    parser.add_argument("--side", choices=[*SIDES, "encode"], help=argparse.SUPPRESS)
+    parser.add_argument("--side", choices=[*SIDES, "prepare"], help=argparse.SUPPRESS)
     parser.add_argument("--task", help=argparse.SUPPRESS)
     parser.add_argument("--memory", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.side:
-        work = partial(WORK[chosen.side], Task(**json.loads(chosen.task)))
-        found = {"allocated_gib": peak_allocated_gib(work)} if chosen.memory else work()
+        found = work(chosen.side, Task(**json.loads(chosen.task)), memory=chosen.memory)
         print(json.dumps(found))
         return 0
     size = SMALL if chosen.quick else MIDDLE
     repeats = 1 if chosen.quick else chosen.repeats
+    stages = [STAGES[3]] if chosen.quick else COMPARED
+    counts = (4,) if chosen.quick else (4, 8, 16)
     with tempfile.TemporaryDirectory() as folder:
-        stages = [*STAGES.values(), FOUR_QUESTIONS]
         rows = [compare(stage, size, Path(folder), repeats) for stage in stages]
-        counts = (4,) if chosen.quick else (4, 8, 16)
         pooled = [pooling_row(frames, size, Path(folder), repeats) for frames in counts]
     text = "\n".join([*speed_table(rows), "", *pooling_table(pooled)])
     print(text)
@@ -121,9 +141,12 @@ def main() -> int:
         write_between(chosen.write, "train", text)
     if chosen.picture:
         draw_pooling(pooled, chosen.picture)
-    return (
-        0 if chosen.quick or all(row["faster"] >= 5 and row["memory"] <= 0.5 for row in rows) else 1
-    )
+    return 0 if chosen.quick or all(map(reached, rows)) else 1
+
+
+def reached(row: dict[str, Any]) -> bool:
+    """Whether a row meets both targets: 5 times the samples a second in half the memory."""
+    return row["faster"] >= 5 and row["memory"] <= 0.5 and row["process"] <= 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,32 +165,38 @@ class Task:
 
 
 def compare(stage: Stage, size: Size, folder: Path, repeats: int) -> dict[str, Any]:
-    """Train both sides, each in processes of its own."""
-    task = Task(asdict(stage), asdict(size), str(folder / f"{stage.number}.safetensors"))
-    encoding = run("encode", task)
+    """Train both sides, each in processes of its own.
+
+    Raises:
+        SystemExit: If they do not learn the same.
+    """
+    task = Task(asdict(stage), asdict(size), str(folder / f"{stage.name}.safetensors"))
+    prepared = run("prepare", task)
+    if prepared["difference"] > 1e-4:
+        raise SystemExit(f"Stage {stage.name}: losses differ by {prepared['difference']}.")
     best: dict[str, dict[str, float]] = {}
-    for _ in range(repeats):
+    for repeat in range(repeats):
         for side in SIDES:  # in turn, so that a busy minute hits both
-            found = run(side, task)
+            found = run(side, task, *(["--memory"] if repeat == 0 else []))
             old = best.setdefault(side, found)
             if found["samples_per_second"] > old["samples_per_second"]:
-                best[side] = found
-    for side in SIDES:
-        best[side] |= run(side, shorter(task), "--memory")
+                best[side] = old | found
     ours, peer = best["ours"], best["peer"]
-    alike = stage.questions > 1 or abs(ours["first_loss"] - peer["first_loss"]) < 0.02
-    if not alike:
-        raise SystemExit(f"The sides do not compute the same: {ours} and {peer}")
-    once = encoding["seconds_per_clip"] / stage.epochs / stage.questions
+    once = prepared["seconds_per_clip"] / stage.questions
+
+    def faster(seconds: float) -> float:
+        return 1 / (1 / ours["samples_per_second"] + seconds) / peer["samples_per_second"]
+
     return {
-        "stage": f"{stage.number}, {stage.questions} questions a clip"
-        if stage.questions > 1
-        else str(stage.number),
+        "stage": stage.name,
         "ours": ours,
         "peer": peer,
-        "faster": ours["samples_per_second"] / peer["samples_per_second"],
-        "with_encoding": 1 / (1 / ours["samples_per_second"] + once) / peer["samples_per_second"],
+        "difference": prepared["difference"],
+        "faster": faster(0),
+        "with_encoding": faster(once / stage.epochs),
+        "one_epoch": faster(once),
         "memory": ours["allocated_gib"] / peer["allocated_gib"],
+        "process": ours["own_gib"] / peer["own_gib"],
     }
 
 
@@ -178,10 +207,10 @@ def pooling_row(frames: int, size: Size, folder: Path, repeats: int) -> dict[str
         stage = replace(STAGES[3], frames=frames, context=frames * 256 + 128, pooling=pooling)
         name = f"{frames}-{pooling}.safetensors"
         task = Task(asdict(stage), asdict(size), str(folder / name))
-        run("encode", task)
-        runs = [run("ours", task) for _ in range(repeats)]
-        row[pooling] = max(runs, key=lambda found: found["samples_per_second"])
-        row[pooling] |= run("ours", shorter(task), "--memory")
+        run("prepare", task)
+        runs = [run("ours", task, "--memory")]
+        runs += [run("ours", task) for _ in range(repeats - 1)]
+        row[pooling] = runs[0] | max(runs, key=lambda found: found["samples_per_second"])
     return row
 
 
@@ -196,6 +225,28 @@ def run(side: str, task: Task, *words: str) -> dict[str, float]:
     if done.returncode:
         raise SystemExit(f"{side} failed:\n{done.stderr}")
     return cast("dict[str, float]", json.loads(done.stdout.splitlines()[-1]))
+
+
+def work(side: str, task: Task, *, memory: bool = False) -> dict[str, float]:
+    """Do one part in this process; with its memory too, in a second and shorter run."""
+    if side == "prepare":
+        return prepare(task)
+    train = {"ours": train_ours, "peer": train_peer}[side]
+    load_libraries(task)
+    loaded = peak_memory_gib()
+    losses, watch = train(task)
+    peak = peak_memory_gib()
+    found = watch.result() | {"peak_gib": peak, "own_gib": peak - loaded, "first_loss": losses[0]}
+    if memory:
+        found["allocated_gib"] = peak_allocated_gib(partial(train, shorter(task)))
+    return found
+
+
+def load_libraries(task: Task) -> None:
+    """Train both sides in small, which imports what comes late on either."""
+    least = task.stage | {"frames": 1, "context": 128}
+    with tempfile.TemporaryDirectory() as folder:
+        difference(replace(task, stage=least, size=asdict(SMALL), features=f"{folder}/small"))
 
 
 def shorter(task: Task) -> Task:
@@ -290,26 +341,44 @@ def pictures(task: Task, number: int) -> Tensor:
     return torch.randn(stage.frames, 3, size.image, size.image, generator=draw)
 
 
-def encode(task: Task) -> dict[str, float]:
-    """Fill the feature store: every clip once."""
+def prepare(task: Task) -> dict[str, float]:
+    """Fill the feature store, every clip once, and see that both sides learn the same from it."""
     model = make_model(task, with_encoder=True)
     samples = make_samples(task)
-    began = time.perf_counter()
+    began = time.process_time()
     kept = {
         str(number): model.encode_frames(pictures(task, number)).to(torch.float16)
         for number in range(len(samples))
     }
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     save_file(kept, task.features)
-    return {"seconds_per_clip": seconds / len(samples)}
+    return {
+        "seconds_per_clip": seconds / len(samples),
+        "difference": difference(replace(task, dtype="float32")),
+    }
 
 
-def train_ours(task: Task) -> dict[str, float]:
-    """Train as `goldfish train` does from stored features."""
+def difference(task: Task) -> float:
+    """Train both sides for three steps and return how far their losses come apart at most."""
+    stage, _ = task.parts()
+    short = replace(shorter(task), features=f"{task.features}.{task.dtype}")
+    model = make_model(short, with_encoder=True)
+    clips = len(make_samples(short))
+    kept = {str(number): model.encode_frames(pictures(short, number)) for number in range(clips)}
+    save_file(kept, short.features)
+    ours, _ = train_ours(short)
+    # Ours learns from all questions about a clip at once: so must the peer, to be compared.
+    at_once = replace(short, stage=short.stage | {"batch_size": stage.batch_size * stage.questions})
+    peer, _ = train_peer(at_once)
+    return max(abs(a - b) for a, b in zip(ours, peer, strict=True))
+
+
+def train_ours(task: Task) -> tuple[list[float], "Watch"]:
+    """Train as `goldfish train` does from stored features; the losses, and the times."""
     stage, size = task.parts()
     model = make_model(task, with_encoder=False)
     recipe = recipe_of(stage, size, task.dtype)
-    watch = Watch()
+    watch = Watch(stage.batch_size * stage.questions)
     with tempfile.TemporaryDirectory() as folder:
         args = training_arguments(
             recipe,
@@ -317,7 +386,7 @@ def train_ours(task: Task) -> dict[str, float]:
             device="cpu",
             seed=0,
             evaluate=False,
-            activation_checkpointing=True,
+            activation_checkpointing=stage.checkpointing,
         )
         args.max_steps = WARM_UP + size.steps
         samples = make_samples(task)
@@ -335,7 +404,7 @@ def train_ours(task: Task) -> dict[str, float]:
         )
         trainer.add_callback(watch)
         trainer.train()
-    return watch.result(stage.batch_size * stage.questions)
+    return watch.losses, watch
 
 
 class InOrder(DrawOrder):
@@ -360,10 +429,10 @@ class Numbered(Dataset[tuple[int, list[Sample]]]):
 def collate(
     features: dict[str, Tensor], batch: Sequence[tuple[int, list[Sample]]]
 ) -> dict[str, Any]:
-    """Pad a batch to its own longest row, as the real collator does."""
+    """Pad a batch to little more than its own longest row, as `goldfish train` does."""
     rows = [row_of(samples) for _, samples in batch]
     return {
-        **pad_lines([[row] for row in rows]),
+        **pad_lines([[row] for row in rows], multiple=length_multiple("cpu")),
         "image_features": torch.cat([features[str(number)] for number, _ in batch]).float(),
         "num_tokens": sum(len(row.ids) for row in rows),
         "sample_ids": tuple(str(number) for number, _ in batch),
@@ -399,33 +468,29 @@ def pad(samples: Sequence[Sample], length: int) -> tuple[Tensor, Tensor, Tensor]
 
 
 class Watch(TrainerCallback):
-    """Notes the end of each step and the first loss."""
+    """Notes the processor's time at the end of each step, and the losses."""
 
-    def __init__(self) -> None:
+    def __init__(self, samples_per_step: int) -> None:
+        self._samples = samples_per_step
         self.ends: list[float] = []
         self.losses: list[float] = []
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Note the time."""
-        self.ends.append(time.perf_counter())
+        self.ends.append(time.process_time())
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """Note the loss."""
         if logs and "loss" in logs:
             self.losses.append(logs["loss"])
 
-    def result(self, batch_size: int) -> dict[str, float]:
-        """Return the figures of a run."""
-        steps = [end - begin for begin, end in zip(self.ends, self.ends[1:], strict=False)]
-        return {
-            "samples_per_second": batch_size / median(steps[WARM_UP - 1 :]),
-            "seconds_per_step": median(steps[WARM_UP - 1 :]),
-            "peak_gib": peak_memory_gib(),  # with Python and its libraries
-            "first_loss": self.losses[0],
-        }
+    def result(self) -> dict[str, float]:
+        """Return the figures of the steps after the warm-up."""
+        seconds = median(later - now for now, later in pairwise(self.ends[WARM_UP - 1 :]))
+        return {"samples_per_second": self._samples / seconds, "seconds_per_step": seconds}
 
 
-def train_peer(task: Task) -> dict[str, float]:
+def train_peer(task: Task) -> tuple[list[float], Watch]:
     """Train by a plain loop: encoder in the step, padded to the limit, all logits in float32."""
     stage, size = task.parts()
     model = make_model(task, with_encoder=True)
@@ -436,7 +501,7 @@ def train_peer(task: Task) -> dict[str, float]:
     dtype = getattr(torch, task.dtype)
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(learning, lr=RATE, weight_decay=0.0, fused=True)
-    clips, watch = make_samples(task), Watch()
+    clips, watch = make_samples(task), Watch(stage.batch_size)
     samples = [(number, sample) for number, group in enumerate(clips) for sample in group]
     for step in range(WARM_UP + size.steps):
         batch = samples[step * stage.batch_size : (step + 1) * stage.batch_size]
@@ -464,31 +529,36 @@ def train_peer(task: Task) -> dict[str, float]:
         optimizer.step()
         optimizer.zero_grad()
         watch.losses.append(float(loss.detach()))
-        watch.ends.append(time.perf_counter())
-    return watch.result(stage.batch_size)
-
-
-WORK = {"ours": train_ours, "peer": train_peer, "encode": encode}
+        watch.ends.append(time.process_time())
+    return watch.losses, watch
 
 
 def speed_table(rows: Sequence[dict[str, Any]]) -> list[str]:
     """Both sides as a table."""
     lines = [
-        "| stage | samples/s | plain loop | faster | with encoding | tensors, MiB | plain loop "
-        "| share | process, MiB | plain loop |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| stage | samples/s | plain loop | faster | with encoding, once for all epochs "
+        "| for one epoch | tensors, MiB | plain loop | share | process, MiB | plain loop | share |",
+        "|" + "---|" * 12,
     ]
     for row in rows:
         ours, peer = row["ours"], row["peer"]
+        own = " | ".join(
+            f"{side['own_gib'] * 1024:.0f} ({side['peak_gib'] * 1024:.0f})" for side in (ours, peer)
+        )
         lines.append(
             f"| {row['stage']} | {ours['samples_per_second']:.2f} "
-            f"| {peer['samples_per_second']:.2f} "
-            f"| {row['faster']:.1f}x | {row['with_encoding']:.1f}x "
+            f"| {peer['samples_per_second']:.2f} | {row['faster']:.1f}x "
+            f"| {row['with_encoding']:.1f}x | {row['one_epoch']:.1f}x "
             f"| {ours['allocated_gib'] * 1024:.0f} | {peer['allocated_gib'] * 1024:.0f} "
-            f"| {row['memory']:.0%} | {ours['peak_gib'] * 1024:.0f} "
-            f"| {peer['peak_gib'] * 1024:.0f} |"
+            f"| {row['memory']:.0%} | {own} | {row['process']:.0%} |"
         )
-    return lines
+    most = max(row["difference"] for row in rows)
+    return [
+        *lines,
+        "",
+        "Process: its peak less what it had with all libraries loaded; in brackets the whole peak. "
+        f"In float32 the losses of both sides differed by at most {most:.0e} over three steps.",
+    ]
 
 
 def pooling_table(rows: Sequence[dict[str, Any]]) -> list[str]:

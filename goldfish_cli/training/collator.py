@@ -45,6 +45,7 @@ class Collator:
         max_text_tokens: Longest answer; longer ones are cut.
         packing: Lay several short samples into one row, none of which sees another. The samples of
             a batch stay the same, and so does what is learnt from them.
+        length_multiple: Batches are padded further, to a multiple of so many tokens.
         dtype: Of stored features in the batch.
     """
 
@@ -56,6 +57,7 @@ class Collator:
         max_context_tokens: int | None = None,
         max_text_tokens: int | None = None,
         packing: bool = False,
+        length_multiple: int = 1,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self._tokenizer = tokenizer
@@ -63,6 +65,7 @@ class Collator:
         self._max_context = max_context_tokens
         self._max_text = max_text_tokens
         self._packing = packing
+        self._multiple = length_multiple
         self._dtype = dtype
 
     def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
@@ -90,7 +93,9 @@ class Collator:
             )
         lines = self._lay_out(fitting)
         in_order = [pair for line in lines for pair in line]
-        batch: dict[str, Any] = pad_lines([[row for _, row in line] for line in lines])
+        batch: dict[str, Any] = pad_lines(
+            [[row for _, row in line] for line in lines], multiple=self._multiple
+        )
         batch |= self._visual(in_order)
         batch["num_tokens"] = sum(len(row.ids) for _, row in in_order)
         batch["sample_ids"] = tuple(", ".join(example.id for example, _ in line) for line in lines)
@@ -218,9 +223,19 @@ def _shared_length(prompts: Sequence[EncodedPrompt]) -> int:
     return shared - 1 if answered else shared
 
 
-def pad_lines(lines: Sequence[Line]) -> dict[str, Tensor]:
-    """Pad on the right to the longest line; padding is never a label."""
+def length_multiple(device: str) -> int:
+    """Return what the length of batches should be a multiple of on a device.
+
+    On a processor oneDNN makes a kernel for each length it meets and keeps it: with lengths as they
+    come a process grows by tens of MB a step (docs/performance.md).
+    """
+    return 32 if device == "cpu" else 1
+
+
+def pad_lines(lines: Sequence[Line], *, multiple: int = 1) -> dict[str, Tensor]:
+    """Pad on the right to the longest line, or a multiple above; padding is never a label."""
     longest = max(sum(len(row.ids) for row in line) for line in lines)
+    longest += -longest % multiple
     shape = (len(lines), longest)
     ids = torch.zeros(shape, dtype=torch.long)
     labels = torch.full(shape, IGNORED_LABEL)

@@ -322,6 +322,7 @@ def _trainer(
         max_context_tokens=settings.max_context_tokens,
         max_text_tokens=settings.max_text_tokens,
         packing=settings.packing,
+        length_multiple=length_multiple(loaded.device.type),
     )
     trainer = StageTrainer(
         loaded.model,

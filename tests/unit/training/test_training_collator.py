@@ -55,6 +55,22 @@ def test_a_sample_has_the_same_loss_alone_and_beside_a_longer_one(collator, conf
     torch.testing.assert_close(losses[2], together, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("packing", [False, True])
+def test_lengths_in_steps_teach_the_same(tokenizer, config, model, packing):
+    limits = {"max_context_tokens": 160, "max_text_tokens": 40, "packing": packing}
+    examples = mixed_examples(config)
+    plain = Collator(tokenizer, config, **limits)(examples)
+    longer = Collator(tokenizer, config, **limits, length_multiple=64)(examples)
+    assert plain["input_ids"].shape[1] % 64 != 0 == longer["input_ids"].shape[1] % 64
+    assert longer["num_tokens"] == plain["num_tokens"]
+    (loss, gradients), (expected, wanted) = (
+        losses_and_gradients(model, batch, "sdpa") for batch in (longer, plain)
+    )
+    torch.testing.assert_close(loss, expected, atol=1e-5, rtol=1e-5)
+    for name, gradient in wanted.items():
+        torch.testing.assert_close(gradients[name], gradient, atol=1e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 def test_questions_side_by_side_have_the_loss_of_each_alone(collator, config, model, attention):
     model.set_attn_implementation({"text_config": attention})
