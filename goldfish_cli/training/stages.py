@@ -35,7 +35,7 @@ from goldfish_cli.training.callbacks import (
     TrainingLog,
 )
 from goldfish_cli.training.card import StageFacts, note_facts, stage_card
-from goldfish_cli.training.collator import MASKED_ATTENTION, Collator
+from goldfish_cli.training.collator import MASKED_ATTENTION, Collator, length_multiple
 from goldfish_cli.training.encoding import (
     encode_groups,
     find_missing,
