@@ -70,6 +70,12 @@ class OutOfMemoryError(GoldfishError):
     exit_code = 6
 
 
+class IndexFolderError(GoldfishError):
+    """An index that is missing, damaged, made with other settings, or in use by another writer."""
+
+    exit_code = 7
+
+
 class PartialError(GoldfishError):
     """Some of many items failed; the rest is done."""
 
