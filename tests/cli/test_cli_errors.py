@@ -24,6 +24,7 @@ ALL_ERRORS = [
     (errors.ModelError, 5),
     (errors.CheckpointError, 5),
     (errors.OutOfMemoryError, 6),
+    (errors.IndexFolderError, 7),
     (errors.PartialError, 8),
     (errors.InterruptedRunError, 130),
 ]
