@@ -12,12 +12,12 @@ import typer
 from typer.core import TyperGroup
 
 from goldfish_cli import __version__
-from goldfish_cli.commands import ask, doctor, model, prep, profile, train
+from goldfish_cli.commands import ask, doctor, index, longask, model, prep, profile, train
 from goldfish_cli.commands.output import report_error
 from goldfish_cli.commands.startup import leave
 from goldfish_cli.errors import GoldfishError, OutOfMemoryError
 
-_ORDER = ("ask", "prep", "train", "profile", "model", "doctor")
+_ORDER = ("ask", "index", "longask", "prep", "train", "profile", "model", "doctor")
 _BUG = 1
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141  # what a shell reports of a process that SIGPIPE ended
@@ -148,6 +148,8 @@ def goldfish(
 
 
 app.command()(ask.ask)
+app.add_typer(index.app, name="index")
+app.command()(longask.longask)
 app.add_typer(prep.app, name="prep")
 app.add_typer(train.app, name="train")
 app.add_typer(profile.app, name="profile")

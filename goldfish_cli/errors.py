@@ -76,6 +76,10 @@ class IndexFolderError(GoldfishError):
     exit_code = 7
 
 
+class UnsupportedAnswerError(IndexFolderError):
+    """An answer that nothing in the index bears out, where that was asked for."""
+
+
 class PartialError(GoldfishError):
     """Some of many items failed; the rest is done."""
 

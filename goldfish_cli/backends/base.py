@@ -77,6 +77,10 @@ class VideoLanguageModel(Protocol):
         """The name that it was asked for by, as answers and indexes record it."""
 
     @property
+    def identity(self) -> str:
+        """Tell models apart by their weights, whatever their name; of a server only the name."""
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know about this model, one sentence each."""
 

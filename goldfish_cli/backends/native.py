@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 
 import torch
@@ -11,6 +12,7 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 from goldfish_cli.backends.base import GenerationSettings, Reply, Turn
 from goldfish_cli.backends.generation import TextPieces, TokenChooser, end_tokens
 from goldfish_cli.media.video import Frame, Image
+from goldfish_cli.model.fingerprints import fingerprint_of
 from goldfish_cli.model.fitting import check_fits
 from goldfish_cli.model.loader import LoadedModel, load_config, load_model
 from goldfish_cli.model.memory import MemoryPlanner
@@ -81,6 +83,11 @@ class NativeModel:
         if is_small and loaded.device.type == "cpu" and not profile.threads:
             torch.set_num_threads(1)
         return cls(loaded, profile)
+
+    @cached_property
+    def identity(self) -> str:
+        """Hash the weights as they are loaded."""
+        return fingerprint_of(self.model)
 
     def num_frames(self, profile: Profile) -> int:
         """Return the profile's number of frames, else that of the training."""

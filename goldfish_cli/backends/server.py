@@ -63,7 +63,7 @@ class ServerModel:
         api_key: str | None = None,
         limits: ServerLimits | None = None,
     ) -> None:
-        self.name = name
+        self.name = self.identity = name
         self.notes: tuple[str, ...] = ()
         self._model, url = _split_name(name)
         host = urlsplit(url).hostname or ""

@@ -23,7 +23,7 @@ from goldfish_cli.errors import CheckpointError
 from goldfish_cli.media.video import Frame, Image
 from goldfish_cli.model.bases import Placement, find_base, silent_transformers
 from goldfish_cli.model.devices import choose_device, choose_dtype
-from goldfish_cli.model.fingerprints import weight_files
+from goldfish_cli.model.fingerprints import fingerprint_of, weight_files
 from goldfish_cli.profiles import Profile
 
 NUM_FRAMES = 16
@@ -118,6 +118,11 @@ class TransformersModel:
         if missing := sorted(report["missing_keys"]):
             raise CheckpointError(f"{name} lacks {missing[0]}.", hint="Copy the folder again")
         return cls(name, model.eval(), processor)
+
+    @functools.cached_property
+    def identity(self) -> str:
+        """Hash the weights as they are loaded."""
+        return fingerprint_of(self.model)
 
     def num_frames(self, profile: Profile) -> int:
         """Return the profile's number of frames, else 16."""

@@ -34,6 +34,11 @@ def show_turn(
         show(f"Q: {question}\nA: ", end="")
     try:
         for piece in chain([first], stream):
-            show(piece.translate(_CONTROLS), end="")
+            show(printable(piece), end="")
     finally:
         show("")  # an answer that is interrupted still ends its line
+
+
+def printable(text: str) -> str:
+    """Leave out of a model's or a subtitle's words what a terminal would obey."""
+    return text.translate(_CONTROLS)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 from goldfish_cli.errors import CheckpointError
 
@@ -83,6 +83,11 @@ def fingerprint(path: Path, *, prefix: str = "") -> str:
         32 hexadecimal digits.
     """
     return _hash((name, tensor) for name, tensor in read_tensors(path) if name.startswith(prefix))
+
+
+def fingerprint_of(model: nn.Module) -> str:
+    """Hash a model that is loaded, in the form in which it is: quantized, it is another one."""
+    return _hash((name, tensor.cpu()) for name, tensor in model.state_dict().items())
 
 
 def _hash(tensors: Iterable[tuple[str, Tensor]]) -> str:

@@ -25,6 +25,7 @@ ALL_ERRORS = [
     (errors.CheckpointError, 5),
     (errors.OutOfMemoryError, 6),
     (errors.IndexFolderError, 7),
+    (errors.UnsupportedAnswerError, 7),
     (errors.PartialError, 8),
     (errors.InterruptedRunError, 130),
 ]

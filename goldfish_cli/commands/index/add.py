@@ -1,0 +1,258 @@
+"""``goldfish index VIDEO...``: cut films into clips, describe them, keep what is found."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from goldfish_cli.commands.ask import _MINNOW, _notifier, _subtitles
+from goldfish_cli.commands.index.folder import IndexFolder, NoWait, folder_for
+from goldfish_cli.commands.options import (
+    Json,
+    ModelName,
+    Offline,
+    ProfileName,
+    Quiet,
+    is_default_model,
+    model_name,
+    profile_for,
+)
+from goldfish_cli.commands.output import progress, report_error, show, show_json
+from goldfish_cli.commands.startup import without_collector
+from goldfish_cli.errors import InputError, PartialError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from goldfish_cli.backends.base import VideoLanguageModel
+    from goldfish_cli.longvideo.indexer import IndexedFilm, IndexPlan
+    from goldfish_cli.longvideo.store import IndexStore
+    from goldfish_cli.profiles import Profile
+
+PROMPT = "Describe in detail what happens in this clip: who and what is seen, and what they do."
+WORLD_PROMPT = "Describe the video."
+CLIP_SECONDS = 30.0
+
+
+def add(
+    videos: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="VIDEO...", help="Films, or subtitle files of films that are away."),
+    ] = None,
+    index: IndexFolder = None,
+    clip_seconds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SECONDS|shot",
+            help="Length of a clip; shot: one clip a shot. Default: 30; minnow: shot.",
+        ),
+    ] = None,
+    overlap: Annotated[
+        float, typer.Option(min=0.0, help="Seconds that a clip shares with the one before.")
+    ] = 0.0,
+    frames: Annotated[
+        int | None, typer.Option(min=1, help="Frames of a clip that the model sees.")
+    ] = None,
+    prompt: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="What the model is asked about each clip.")
+    ] = None,
+    subtitles: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|none|whisper|FILE",
+            help="auto: beside or inside the film; whisper: transcribe.",
+        ),
+    ] = "auto",
+    no_wait: NoWait = False,
+    profile: ProfileName = None,
+    model: ModelName = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    offline: Offline = False,
+) -> None:
+    """Put films into an index; only what is new or changed is done, and what was stopped goes on.
+
+    Example: goldfish index film.mp4 --index films
+    """
+    index_videos(
+        videos or [],
+        index,
+        clip_seconds=clip_seconds,
+        overlap=overlap,
+        frames=frames,
+        prompt=prompt,
+        subtitles=subtitles,
+        no_wait=no_wait,
+        profile=profile,
+        model=model,
+        quiet=quiet,
+        offline=offline,
+        report=partial(_report, as_json=as_json),
+        bar=not as_json,
+    )
+
+
+def index_videos(
+    paths: list[Path],
+    index: Path | None,
+    *,
+    clip_seconds: str | None = None,
+    overlap: float = 0.0,
+    frames: int | None = None,
+    prompt: str | None = None,
+    subtitles: str = "auto",
+    no_wait: bool = False,
+    profile: str | None = None,
+    model: str | None = None,
+    quiet: bool = False,
+    offline: bool = False,
+    report: "Callable[[IndexedFilm], None] | None" = None,
+    bar: bool = True,
+) -> None:
+    """Index films with the options of ``goldfish index``, and ``report`` on each.
+
+    Raises:
+        InputError: If a single film cannot be read.
+        PartialError: If some of several cannot, or not wholly.
+    """
+    if not paths:
+        raise UsageError("There is no film.", hint="Such as: goldfish index film.mp4")
+    choice = _subtitles(subtitles)
+    if isinstance(choice, Path) and len(paths) > 1:
+        raise UsageError("One subtitle file cannot belong to several films.", hint="Name one film")
+    seconds = _seconds(clip_seconds, model_name(model))
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"There is no file {path}.", hint="Check the path")
+
+    from goldfish_cli.longvideo.indexer import IndexPlan, is_subtitle_file
+    from goldfish_cli.media.cutting import Cutting
+
+    cutting = Cutting(seconds, overlap=overlap)
+    notify = _notifier(quiet=quiet)
+    name = model_name(model)
+    settings = profile_for(profile, name, max_frames=frames)
+    backend = None
+    if not all(is_subtitle_file(path) for path in paths):
+        if is_default_model(model):
+            notify(_MINNOW)
+        backend = _load(name, settings, offline=offline)
+    plan = IndexPlan(
+        cutting,
+        backend.num_frames(settings) if backend else 1,
+        prompt or (WORLD_PROMPT if name == "minnow" else PROMPT),
+        subtitles=choice,
+        max_new_tokens=settings.max_new_tokens,
+    )
+
+    from goldfish_cli.longvideo.store import IndexStore
+
+    failed = 0
+    with IndexStore.create_or_open(
+        folder_for(index), wait_s=0 if no_wait else None, notify=notify
+    ) as store:
+        for path in paths:
+            try:
+                done = _index_one(
+                    store,
+                    None if is_subtitle_file(path) else backend,
+                    path,
+                    plan,
+                    settings,
+                    offline=offline,
+                    quiet=quiet,
+                    bar=bar,
+                )
+            except InputError as error:
+                if len(paths) == 1:
+                    raise
+                report_error(f"{path.name}: {error}", error.hint)
+                failed += 1
+                continue
+            failed += done.failed > 0
+            if report is not None:
+                report(done)
+    if failed:
+        raise PartialError(
+            f"{failed} of {len(paths)} films could not be read, or not wholly; the rest is done.",
+            hint="See: goldfish index verify",
+        )
+
+
+def _index_one(
+    store: "IndexStore",
+    backend: "VideoLanguageModel | None",
+    path: Path,
+    plan: "IndexPlan",
+    settings: "Profile",
+    *,
+    offline: bool,
+    quiet: bool,
+    bar: bool,
+) -> "IndexedFilm":
+    from platformdirs import user_cache_path
+
+    from goldfish_cli.longvideo.indexer import index_film
+    from goldfish_cli.media.video import probe
+
+    length = probe(path).duration if backend else None
+    work = index_film(
+        store,
+        backend,
+        path,
+        plan,
+        settings,
+        cache_dir=user_cache_path("goldfish", appauthor=False),
+        offline=offline,
+        notify=_notifier(quiet=quiet),
+    )
+    reached = 0.0
+    with progress(path.name, length, unit="s of film", quiet=quiet or not bar) as advance:
+        while True:
+            try:
+                done = next(work)
+            except StopIteration as stop:
+                result: IndexedFilm = stop.value
+                return result
+            advance(done.seconds - reached)
+            reached = done.seconds
+
+
+def _load(name: str, settings: "Profile", *, offline: bool) -> "VideoLanguageModel":
+    import os
+
+    with without_collector():
+        from goldfish_cli.backends.choose import load_backend
+
+        return load_backend(
+            name, settings, offline=offline, api_key=os.environ.get("OPENAI_API_KEY")
+        )
+
+
+def _report(done: "IndexedFilm", *, as_json: bool) -> None:
+    if as_json:
+        show_json(done)
+        return
+    parts = [f"{done.new} new", f"{done.reused} reused"]
+    if done.failed:
+        parts.append(f"{done.failed} failed")
+    show(f"{done.video}: {done.clips} clips ({', '.join(parts)}) in {done.seconds:.1f} s")
+
+
+def _seconds(text: str | None, model: str) -> float | None:
+    """Return the length of a clip in seconds; ``None``: one clip a shot."""
+    if text is None:
+        return None if model == "minnow" else CLIP_SECONDS
+    if text == "shot":
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 1.0 <= seconds < float("inf"):
+        raise UsageError(
+            f"--clip-seconds is {text}; it takes a number from 1 on, or shot.",
+            hint="Such as: --clip-seconds 30",
+        )
+    return seconds

@@ -1,0 +1,121 @@
+"""``goldfish index remove``, ``export``, ``import`` and ``gc``: films out, films in, space back."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from goldfish_cli.commands.index.folder import IndexFolder, NoWait, find_one, folder_for
+from goldfish_cli.commands.options import Json, Quiet
+from goldfish_cli.commands.output import note, show, show_json
+from goldfish_cli.errors import UsageError
+
+
+def remove(
+    films: Annotated[list[str], typer.Argument(metavar="FILM...", help="Path, name or id.")],
+    index: IndexFolder = None,
+    no_wait: NoWait = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Forget films; their files are not touched.
+
+    Example: goldfish index remove film.mp4 --index films
+    """
+    from goldfish_cli.longvideo.store import IndexStore
+
+    with IndexStore.read(folder_for(index)) as store:
+        found = [find_one(store, film) for film in films]
+    with _writable(index, no_wait=no_wait, quiet=quiet) as store:
+        for film in found:
+            store.remove_film(film.id)
+            if as_json:
+                show_json({"id": film.id, "video": film.paths[-1], "removed": True})
+            else:
+                show(f"{film.name} is no longer in the index.")
+
+
+def export(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
+    films: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILM...]", help="Default: all of them.")
+    ] = None,
+    chapters: Annotated[
+        Literal["vtt", "json", "ffmetadata"] | None,
+        typer.Option(help="Write one film's chapters in this form instead."),
+    ] = None,
+    index: IndexFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Write films of an index into one file, to be imported elsewhere.
+
+    Example: goldfish index export films.goldfish film.mp4 --index films
+    """
+    from goldfish_cli.longvideo.chapter_files import export_chapters
+    from goldfish_cli.longvideo.portable import export_index
+    from goldfish_cli.longvideo.store import IndexStore
+
+    with IndexStore.read(folder_for(index)) as store:
+        found = [find_one(store, film) for film in films or []]
+        if chapters:
+            if len(found) != 1:
+                raise UsageError("Chapters are those of one film.", hint="Name one film")
+            out.write_text(export_chapters(found[0], chapters), encoding="utf-8")
+            written = [found[0].id]
+        else:
+            written = export_index(store, [film.id for film in found] or None, out)
+    if as_json:
+        show_json({"output": out, "films": written})
+    else:
+        show(f"{len(written)} films written to {out}")
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What export wrote.")],
+    index: IndexFolder = None,
+    no_wait: NoWait = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Read exported films into an index.
+
+    Example: goldfish index import films.goldfish --index elsewhere
+    """
+    from goldfish_cli.longvideo.portable import import_index
+
+    with _writable(index, no_wait=no_wait, quiet=quiet) as store:
+        done = import_index(store, file, lambda text: note(text, quiet=quiet))
+    if as_json:
+        show_json(done)
+    else:
+        counts = len(done.added), len(done.replaced), len(done.skipped)
+        show("{} films added, {} replaced, {} there already".format(*counts))
+
+
+def clean(
+    index: IndexFolder = None, no_wait: NoWait = False, as_json: Json = False, quiet: Quiet = False
+) -> None:
+    """Give back the space that removed films and clips took.
+
+    Example: goldfish index gc --index films
+    """
+    from goldfish_cli.longvideo.upkeep import collect_garbage
+
+    with _writable(index, no_wait=no_wait, quiet=quiet) as store:
+        done = collect_garbage(store)
+    if as_json:
+        show_json(done)
+    else:
+        freed = (done.before.total - done.after.total) / 2**20
+        show(f"{sum(done.dropped.values())} rows of no clip dropped, {freed:.1f} MiB given back")
+
+
+def _writable(index, *, no_wait: bool, quiet: bool):  # type: ignore[no-untyped-def]
+    from goldfish_cli.longvideo.store import IndexStore
+
+    IndexStore.read(folder_for(index)).close()  # an index that is not there is not made
+    return IndexStore.create_or_open(
+        folder_for(index),
+        wait_s=0 if no_wait else None,
+        notify=lambda text: note(text, quiet=quiet),
+    )

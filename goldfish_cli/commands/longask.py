@@ -1,0 +1,258 @@
+"""``goldfish longask``: a question about films, answered from an index with its evidence."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from goldfish_cli.commands.ask import _notifier
+from goldfish_cli.commands.index.add import index_videos
+from goldfish_cli.commands.index.folder import IndexFolder, NoWait, find_one, folder_for
+from goldfish_cli.commands.options import (
+    Json,
+    ModelName,
+    Offline,
+    ProfileName,
+    Quiet,
+    is_default_model,
+    model_name,
+    profile_for,
+)
+from goldfish_cli.commands.output import show, show_json, table
+from goldfish_cli.commands.startup import without_collector
+from goldfish_cli.errors import IndexFolderError, UnsupportedAnswerError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from goldfish_cli.backends.base import VideoLanguageModel
+    from goldfish_cli.longvideo.answers import LongAnswer
+    from goldfish_cli.longvideo.records import FilmRecord
+    from goldfish_cli.longvideo.view import IndexView
+    from goldfish_cli.profiles import Profile
+
+
+def longask(
+    films_and_question: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[FILM...] QUESTION",
+            help="Films to ask about, by path, name or id, and the question last. No film: all of "
+            "the index. A video that is not in the index is indexed first.",
+        ),
+    ],
+    index: IndexFolder = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 7 if nothing in the index bears it out.")
+    ] = False,
+    clips: Annotated[
+        int,
+        typer.Option(
+            "--budget",
+            min=0,
+            metavar="CLIPS",
+            help="Clips that may be looked at again; 0: answer from the index alone.",
+        ),
+    ] = 3,
+    seconds: Annotated[
+        float | None,
+        typer.Option(
+            "--budget-seconds",
+            min=0.0,
+            metavar="SECONDS",
+            help="No clip is looked at any more after so long.",
+        ),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show on stderr how the answer came about.")
+    ] = False,
+    open_: Annotated[
+        int | None,
+        typer.Option(
+            "--open", min=1, metavar="N", help="Play the film at citation N when it is answered."
+        ),
+    ] = None,
+    no_wait: NoWait = False,
+    profile: ProfileName = None,
+    model: ModelName = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    offline: Offline = False,
+) -> None:
+    """Answer a question about films of any length, with the places that bear the answer out.
+
+    Times and quotes come from the index, never from a model's words.
+
+    Example: goldfish longask film.mp4 "When does the green star appear?"
+    """
+    *names, question = films_and_question
+    if not question.strip():
+        raise UsageError("The question is empty.", hint="The question comes last.")
+    if Path(question).is_file() and " " not in question.strip():
+        raise UsageError(
+            f"{question} is a file, not a question.", hint='The question comes last: "What ...?"'
+        )
+    notify = _notifier(quiet=quiet)
+    folder = folder_for(index)
+    _index_missing(
+        names,
+        index,
+        no_wait=no_wait,
+        profile=profile,
+        model=model,
+        quiet=quiet,
+        offline=offline,
+    )
+
+    from goldfish_cli.longvideo.coordinator import Budget, Coordinator
+    from goldfish_cli.longvideo.looking import Looker
+    from goldfish_cli.longvideo.store import IndexStore
+
+    with IndexStore.read(folder) as store:
+        films = _films(store, names)
+        name = _looking_model(model, films)
+        looker = None
+        if clips and name is not None:
+            load, settings = _loader(name, profile, offline=offline)
+            looker = Looker(load, settings, notify)
+        coordinator = Coordinator(store, looker, budget=Budget(clips, seconds))
+        answer = coordinator.answer(question, films)
+    if answer.coverage < 1.0:
+        notify(f"{answer.coverage:.0%} of the film is indexed; the answer is about that part.")
+    _show(answer, as_json=as_json)
+    if explain:
+        _explain(answer)
+    if open_ is not None:
+        _open(answer, open_)
+    if strict and not answer.is_supported:
+        raise UnsupportedAnswerError(
+            "Nothing in the index bears the answer out.",
+            hint="Ask in other words, or of more films",
+        )
+
+
+def _index_missing(
+    names: list[str],
+    index: Path | None,
+    *,
+    no_wait: bool,
+    profile: str | None,
+    model: str | None,
+    quiet: bool,
+    offline: bool,
+) -> None:
+    """Index the named videos that the index does not hold, or not wholly."""
+    from goldfish_cli.longvideo.store import IndexStore
+    from goldfish_cli.media.video import media_hash
+
+    paths = [Path(name) for name in names if Path(name).is_file()]
+    if not paths:
+        return
+    missing = paths
+    if (folder_for(index) / "index.sqlite").exists():
+        with IndexStore.read(folder_for(index)) as store:
+            known = {film.id: film for film in store.films()}
+        missing = [path for path in paths if (known.get(media_hash(path)) is None)]
+    if missing:
+        index_videos(
+            missing,
+            index,
+            no_wait=no_wait,
+            profile=profile,
+            model=model,
+            quiet=quiet,
+            offline=offline,
+        )
+
+
+def _films(store: "IndexView", names: list[str]) -> "Sequence[FilmRecord]":
+    """The films that are named, by content where a file of that name is at hand; else all."""
+    from goldfish_cli.media.video import media_hash
+
+    if not names:
+        return store.films()
+    found = {}
+    for name in names:
+        film = store.film(media_hash(Path(name))) if Path(name).is_file() else None
+        film = film or find_one(store, name)
+        found[film.id] = film
+    return list(found.values())
+
+
+def _looking_model(chosen: str | None, films: "Sequence[FilmRecord]") -> str | None:
+    """The model that looks again: the one asked for, else the one that indexed the films."""
+    if not is_default_model(chosen):
+        return model_name(chosen)
+    used = {film.settings.get("model") for film in films} - {None}
+    if len(used) > 1:
+        raise IndexFolderError(
+            f"The films were indexed by different models: {', '.join(sorted(map(str, used)))}.",
+            hint="Choose which one looks again: --model NAME",
+        )
+    return str(used.pop()) if used else None
+
+
+def _loader(
+    name: str, profile: str | None, *, offline: bool
+) -> "tuple[Callable[[], VideoLanguageModel], Profile]":
+    """What loads the model, once a clip has to be looked at; loading takes seconds."""
+    settings = profile_for(profile, name, spare_memory=True)
+
+    def load() -> "VideoLanguageModel":
+        with without_collector():
+            from goldfish_cli.backends.choose import load_backend
+
+            return load_backend(
+                name, settings, offline=offline, api_key=os.environ.get("OPENAI_API_KEY")
+            )
+
+    return load, settings
+
+
+def _show(answer: "LongAnswer", *, as_json: bool) -> None:
+    from goldfish_cli.commands.turns import printable
+    from goldfish_cli.longvideo.clock import span
+
+    if as_json:
+        show_json(answer)
+        return
+    show(printable(answer.answer))
+    if not answer.citations:
+        return
+    show("")
+    several = len({one.video for one in answer.citations}) > 1
+    rows = [
+        [
+            number,
+            *([Path(one.video).name] if several else []),
+            span(one.start, one.end),
+            printable(one.text),
+            "" if one.supported else "not borne out",
+        ]
+        for number, one in enumerate(answer.citations, start=1)
+    ]
+    table(["", *(["film"] if several else []), "time", "evidence", ""], rows)
+
+
+def _explain(answer: "LongAnswer") -> None:
+    from rich.console import Console
+    from rich.text import Text
+    from rich.tree import Tree
+
+    tree = Tree(Text(answer.question))
+    for step in answer.steps:
+        tree.add(Text(f"{step.state}: {step.detail}  ({step.seconds:.3f} s)"))
+    Console(stderr=True).print(tree)
+
+
+def _open(answer: "LongAnswer", number: int) -> None:
+    from goldfish_cli.commands.player import play
+
+    if number > len(answer.citations):
+        raise UsageError(
+            f"There is no citation {number}; the answer has {len(answer.citations)}.",
+            hint="Leave out --open to see them",
+        )
+    chosen = answer.citations[number - 1]
+    play(Path(chosen.video), chosen.start)

@@ -1,0 +1,249 @@
+"""Answer a question from an index: read it, take its route, look again, check, widen or refuse.
+
+The states follow one another by rules under a budget, and each leaves a line in the trace. The
+model is asked only to look; where and when something is comes from the index.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from goldfish_cli.errors import IndexFolderError
+from goldfish_cli.longvideo import findings
+from goldfish_cli.longvideo.answers import Citation, LongAnswer, Step
+from goldfish_cli.longvideo.evidence import FULL, FilmView, Fit, is_supported
+from goldfish_cli.longvideo.findings import Finding
+from goldfish_cli.longvideo.looking import Looker
+from goldfish_cli.longvideo.question import Question, read_question
+from goldfish_cli.longvideo.records import FilmRecord
+from goldfish_cli.longvideo.statements import Statement
+from goldfish_cli.longvideo.view import IndexView
+from goldfish_cli.longvideo.words import content_stems, stems
+
+MOST_CITED = 12
+WEAK = 0.5
+"""Evidence that holds a smaller share of what is asked about is none."""
+_YES_NO = re.compile(
+    r"^\W*(?:is|are|was|were|does|do|did|can|could|has|have|will)\b(?!.*\bor\b)", re.IGNORECASE
+)
+_BY_ROUTE: dict[str, Callable[[FilmView, Question], Finding]] = {
+    "time": findings.at_time,
+    "when": findings.when,
+    "order": findings.in_order,
+    "count": findings.count,
+    "list": findings.listing,
+}
+
+
+@dataclass
+class Budget:
+    """What a question may cost; looking again is all that costs much."""
+
+    clips: int = 3
+    """Clips that are looked at again."""
+    seconds: float | None = None
+    began: float = field(default_factory=time.monotonic)
+
+    def allows(self, looked: int) -> bool:
+        """Whether one more clip may be looked at."""
+        in_time = self.seconds is None or time.monotonic() - self.began < self.seconds
+        return looked < self.clips and in_time
+
+
+class Coordinator:
+    """Answers questions about the films of one index.
+
+    Args:
+        store: Open to read.
+        looker: Shows clips to the model; ``None`` answers from the index alone.
+        budget: What one question may cost.
+    """
+
+    def __init__(
+        self, store: IndexView, looker: Looker | None = None, *, budget: Budget | None = None
+    ) -> None:
+        self._store = store
+        self._looker = looker
+        self._budget = budget or Budget()
+        self._views: dict[str, FilmView] = {}
+        self._steps: list[Step] = []
+        self._since = time.perf_counter()
+
+    def answer(self, question: str, films: Sequence[FilmRecord]) -> LongAnswer:
+        """Answer a question from the evidence of some films.
+
+        Raises:
+            IndexFolderError: If there is no film.
+        """
+        if not films:
+            raise IndexFolderError(
+                "The index holds no film.", hint="Add one with: goldfish index VIDEO"
+            )
+        began = self._since = time.perf_counter()
+        self._steps = []
+        read = read_question(question)
+        about = ", ".join(" ".join(phrase) for phrase in read.phrases) or "nothing by name"
+        self._step("route", f"{read.route}, about {about}")
+        found = [(film, *self._answer_one(read, film)) for film in films]
+        told = [one for one in found if one[2]]
+        if len(films) == 1:
+            text = found[0][1]
+        elif told:
+            text = "\n".join(f"{film.name}: {answer}" for film, answer, _ in told)
+        else:
+            text = _refusal(read, "any of the films")
+        citations = tuple(one for _, _, cited in found for one in cited)
+        length = sum(film.duration for film in films)
+        covered = sum(self._store.coverage(film.id) * film.duration for film in films)
+        return LongAnswer(
+            question,
+            text,
+            citations,
+            read.route if len(films) == 1 else f"films, {read.route}",
+            tuple(self._steps),
+            round(covered / length, 4) if length else 0.0,
+            round(time.perf_counter() - began, 3),
+        )
+
+    def _answer_one(self, question: Question, film: FilmRecord) -> tuple[str, list[Citation]]:
+        view = self._view(film)
+        if question.route == "whole":
+            self._step("scan", f"{len(film.chapters)} chapters")
+            return film.summary or _refusal(question, film.name), _chapters(film)
+        finding = self._find(question, view)
+        text = finding.text
+        if not text and question.route in ("time", "fact"):
+            finding = self._look(question, view, finding.evidence or self._retrieve(question, view))
+            text = finding.text
+        if not text:
+            self._step("refuse", "no evidence")
+            return self._nearest(question, view)
+        citations = self._cite(question, text, finding.evidence, film)
+        return text, citations
+
+    def _find(self, question: Question, view: FilmView) -> Finding:
+        """Scan the film's statements by the question's route."""
+        if question.route in _BY_ROUTE:
+            finding = _BY_ROUTE[question.route](view, question)
+            self._step("scan", f"{len(view.statements)} statements, {len(finding.evidence)} fit")
+            return finding
+        if question.about_speech and question.phrases:
+            finding = findings.spoken(view, question)
+            if finding.text:
+                self._step("scan", "what is said beside it")
+                return finding
+        fits = findings.full_fits(view, question)
+        if fits and question.about_events:
+            return Finding(" ".join(fit.statement.text for fit in fits[:3]), tuple(fits[:3]))
+        if _YES_NO.match(question.text) and question.phrases:
+            self._step("scan", f"{len(fits)} of {len(view.statements)} statements show it")
+            return Finding("Yes.", tuple(fits)) if fits else findings.NOTHING
+        return Finding("", tuple(fits))
+
+    def _retrieve(self, question: Question, view: FilmView) -> tuple[Fit, ...]:
+        """Find the statements that hold most of what is asked about."""
+        fits = view.fits(question.phrases, view.statements)
+        best = [fit for fit in fits if fit.score >= WEAK]
+        self._step("retrieve", f"{len(best)} of {len(view.statements)} statements are near")
+        return tuple(best)
+
+    def _look(self, question: Question, view: FilmView, fits: Sequence[Fit]) -> Finding:
+        """Put the question to the model on the best clips, and take what their text bears out."""
+        asked = content_stems(question.text)
+        first: Finding | None = None
+        clips = dict.fromkeys(fit.statement.clip for fit in fits)
+        for looked, number in enumerate(clips):
+            if self._looker is None or not self._budget.allows(looked):
+                break
+            clip = view.clip(number)
+            text = self._looker.ask(view.film, clip, question.without_times or question.text)
+            if text is None:
+                break
+            here = [one for one in view.statements if one.clip == number]
+            evidence = [stem for one in here for stem in one.stems]
+            borne_out = is_supported(stems(text), asked, evidence)
+            self._step("look", f"clip {number}: {text!r}, {'' if borne_out else 'not '}borne out")
+            own = tuple(fit for fit in fits if fit.statement.clip == number)
+            bearing = _bearing(text, here, own)
+            if borne_out:
+                return Finding(text, bearing)
+            first = first or Finding(text, bearing)
+        quoted = [fit for fit in fits if fit.statement.kind == "said"][:3]
+        if quoted:
+            self._step("quote", "the subtitles' own words")
+            return Finding(" ".join(fit.statement.text for fit in quoted), tuple(quoted))
+        if first is not None:
+            return first
+        return Finding(" ".join(fit.statement.text for fit in fits[:3]), tuple(fits[:3]))
+
+    def _cite(
+        self, question: Question, text: str, evidence: Sequence[Fit], film: FilmRecord
+    ) -> list[Citation]:
+        """Check each place: it is in the index, in the film, and bears the answer out."""
+        clips = {clip.number: clip for clip in self._view(film).clips}
+        looked = question.route in ("fact", "time") and text != "Yes."
+        told = {stem for fit in evidence for stem in fit.statement.stems}
+        answer = content_stems(text)
+        cited = []
+        for fit in evidence[:MOST_CITED]:
+            one = fit.statement
+            exists = one.clip in clips and film.start <= one.start <= one.end <= film.end + 1.0
+            bears = not looked or not answer or bool(set(answer) & told)
+            whole = set(answer) - set(content_stems(question.text)) <= told or not looked
+            cited.append(
+                Citation(
+                    film.paths[-1],
+                    round(one.start, 3),
+                    round(min(one.end, film.end), 3),
+                    one.text,
+                    round(fit.score, 4),
+                    exists and bears and whole,
+                )
+            )
+        good = sum(one.supported for one in cited)
+        self._step("verify", f"{good} of {len(cited)} places bear the answer out")
+        return cited
+
+    def _nearest(self, question: Question, view: FilmView) -> tuple[str, list[Citation]]:
+        """Say that it is not there, and what comes nearest to it."""
+        return _refusal(question, view.film.name), []
+
+    def _view(self, film: FilmRecord) -> FilmView:
+        if film.id not in self._views:
+            self._views[film.id] = FilmView(film, self._store.clips(film.id))
+        return self._views[film.id]
+
+    def _step(self, state: str, detail: str) -> None:
+        now = time.perf_counter()
+        self._steps.append(Step(state, detail, round(now - self._since, 4)))
+        self._since = now
+
+
+def _bearing(text: str, here: Sequence[Statement], fits: Sequence[Fit]) -> tuple[Fit, ...]:
+    """The statements of a clip that hold most of an answer, beside those that fit the question."""
+    told = set(content_stems(text))
+    rated = [(len(told & set(one.stems)), one) for one in here]
+    most = max((count for count, _ in rated), default=0)
+    chosen = [Fit(one, 1.0) for count, one in rated if most and count == most]
+    known = {id(fit.statement) for fit in fits}
+    return (*fits, *(fit for fit in chosen if id(fit.statement) not in known))
+
+
+def _chapters(film: FilmRecord) -> list[Citation]:
+    return [
+        Citation(film.paths[-1], one.start, one.end, one.summary, FULL, True)
+        for one in film.chapters
+    ]
+
+
+def _refusal(question: Question, where: str) -> str:
+    about = " ".join(word for phrase in question.phrases for word in phrase)
+    start = "No: it" if _YES_NO.match(question.text) else "It"
+    return (
+        f"{start} is not in the film: nothing in {where} shows or says that."
+        if about
+        else (f"Nothing in {where} tells.")
+    )

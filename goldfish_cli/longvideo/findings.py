@@ -1,0 +1,216 @@
+"""From one film's index to what answers a question: a route each, by rules, without a model.
+
+Each finding carries the statements that it rests upon; none of its times or words comes from
+anywhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from goldfish_cli.longvideo.clock import clock, span
+from goldfish_cli.longvideo.evidence import FULL, FilmView, Fit
+from goldfish_cli.longvideo.question import Question
+from goldfish_cli.longvideo.statements import Statement
+
+MOST_LISTED = 12
+"""Places that an answer names; the others are counted."""
+SAID_NEARBY_S = 5.0
+"""How far from a time that was named a cue may be and still answer for it."""
+NUMBERS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+    "twelve",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An answer from the index, or where to look for one."""
+
+    text: str
+    """"" if the model has to look."""
+    evidence: tuple[Fit, ...]
+
+
+NOTHING = Finding("", ())
+
+
+def at_time(view: FilmView, question: Question) -> Finding:
+    """What is seen or said at a time, or between two."""
+    start = view.film.start + question.times[0]
+    if start > view.film.end:
+        ends = clock(view.film.duration)
+        return Finding(f"Not in the film, which ends at {ends}.", ())
+    if question.order and len(question.times) == 1:
+        return _beside(view, question, [Statement("", -1, "seen", start, start, "", ())])
+    end = view.film.start + question.times[-1]
+    if question.about_speech:
+        return _said_at(view, start, end)
+    found = [one for one in view.seen if _touches(one, start, end)]
+    if not found or not (question.about_events or not question.phrases):
+        return Finding("", _whole(found))
+    return Finding(_joined(found), _whole(found))
+
+
+def when(view: FilmView, question: Question) -> Finding:
+    """At what times something is seen or said."""
+    found = full_fits(view, question)
+    if not found:
+        return NOTHING
+    spans = _spans([fit.statement for fit in found])
+    if question.order == "last":
+        spans = spans[-1:]
+    elif question.order == "first":
+        spans = spans[:1]
+    offset = view.film.start
+    told = [span(start - offset, end - offset) for start, end in spans[:MOST_LISTED]]
+    more = f", and {len(spans) - MOST_LISTED} more times" if len(spans) > MOST_LISTED else ""
+    kept = [
+        fit
+        for fit in found
+        if any(start <= fit.statement.start < max(end, start + 0.1) for start, end in spans)
+    ]
+    return Finding(f"At {_listed(told)}{more}.", tuple(kept))
+
+
+def count(view: FilmView, question: Question) -> Finding:
+    """How many times something is seen or said."""
+    found = full_fits(view, question)
+    if question.times:
+        start, end = (view.film.start + time for time in (question.times[0], question.times[-1]))
+        start = view.film.start if len(question.times) == 1 else start
+        found = [fit for fit in found if _touches(fit.statement, start, end)]
+    if not found:
+        return NOTHING
+    number = len(found)
+    word = NUMBERS[number] if number < len(NUMBERS) else str(number)
+    return Finding(f"{word.capitalize()} {'time' if number == 1 else 'times'}.", tuple(found))
+
+
+def listing(view: FilmView, question: Question) -> Finding:
+    """Every place where something is seen or said, with its time."""
+    found = full_fits(view, question)
+    lines = [
+        f"{span(one.start - view.film.start, one.end - view.film.start)} {one.text}"
+        for one in (fit.statement for fit in found)
+    ]
+    return Finding("\n".join(lines), tuple(found))
+
+
+def in_order(view: FilmView, question: Question) -> Finding:
+    """What comes first or last, or right after or before something."""
+    if question.order in ("first", "last"):
+        moments = view.moments()
+        if not moments:
+            return NOTHING
+        chosen = moments[0 if question.order == "first" else -1]
+        return Finding(_joined(chosen), _whole(chosen))
+    anchors = [fit.statement for fit in full_fits(view, question)]
+    return _beside(view, question, anchors) if anchors else NOTHING
+
+
+def spoken(view: FilmView, question: Question) -> Finding:
+    """What is said while something is seen, or about something."""
+    seen = [fit for fit in view.fits(question.phrases[-1:], view.seen) if fit.score >= FULL]
+    if seen and not view.fits(question.phrases[-1:], view.said)[:1]:
+        clip = view.clip(seen[0].statement.clip)
+        cues = [one for one in view.said if one.clip == clip.number]
+        beside = [
+            one for one in cues if _touches(one, seen[0].statement.start, seen[0].statement.end)
+        ]
+        chosen = beside or cues
+        text = " ".join(one.text for one in chosen) or "Nothing is said then."
+        return Finding(text, (*_whole(chosen), seen[0]))
+    return NOTHING
+
+
+def full_fits(view: FilmView, question: Question) -> list[Fit]:
+    """Statements that hold all that is asked about, in the film's order: seen, else said."""
+    kinds = [view.said] if question.about_speech else [view.seen, view.said]
+    for statements in kinds:
+        found = [fit for fit in view.fits(question.phrases, statements) if fit.score >= FULL]
+        if found:
+            return sorted(found, key=lambda fit: fit.statement.start)
+    return []
+
+
+def _beside(view: FilmView, question: Question, anchors: Sequence[Statement]) -> Finding:
+    """The moment, or the cue, next to the first of some statements."""
+    anchor = anchors[0]
+    after = question.order == "after"
+    if question.about_speech:
+        cues = [
+            one
+            for one in view.said
+            if (one.start >= anchor.end - 0.05 if after else one.end <= anchor.start + 0.05)
+        ]
+        chosen = (cues[:1] if after else cues[-1:]) if cues else []
+        return Finding(" ".join(one.text for one in chosen), _whole(chosen))
+    moments = view.moments()
+    here = anchor.clip, anchor.place
+    if anchor.clip < 0 or anchor.kind == "said":  # a time that was named, or a cue
+        sides = [
+            m for m in moments if (m[0].start >= anchor.end if after else m[0].end <= anchor.start)
+        ]
+    else:
+        places = [(m[0].clip, m[0].place) for m in moments]
+        at = places.index(here)
+        sides = moments[at + 1 :] if after else moments[:at]
+    if not sides:
+        where = "end" if after else "start"
+        return Finding(f"Nothing: it is at the {where} of the film.", _whole(anchors[:1]))
+    chosen = sides[0 if after else -1]
+    return Finding(_joined(chosen), (*_whole(chosen), *_whole(anchors[:1])))
+
+
+def _said_at(view: FilmView, start: float, end: float) -> Finding:
+    found = [one for one in view.said if _touches(one, start, end)]
+    if found:
+        return Finding(" ".join(one.text for one in found), _whole(found))
+    near = sorted(
+        (max(one.start - end, start - one.end), one.start, one)
+        for one in view.said
+        if _touches(one, start - SAID_NEARBY_S, end + SAID_NEARBY_S)
+    )
+    if near:
+        cue = near[0][2]
+        return Finding(cue.text, _whole([cue]))
+    return Finding("Nothing is said then.", ())
+
+
+def _touches(one: Statement, start: float, end: float) -> bool:
+    """Whether a statement's span and another share a moment; a time that was named is a moment."""
+    return one.start < end and one.end > start if end > start else one.start <= start < one.end
+
+
+def _whole(statements: Sequence[Statement]) -> tuple[Fit, ...]:
+    return tuple(Fit(one, 1.0) for one in statements if one.clip >= 0)
+
+
+def _joined(statements: Sequence[Statement]) -> str:
+    """Things of one moment as one sentence, moments one after another."""
+    sentences: list[str] = []
+    for place, one in enumerate(statements):
+        before = statements[place - 1] if place else None
+        if before and (before.clip, before.place) == (one.clip, one.place) and one.kind == "seen":
+            told = one.text[:1].lower() + one.text[1:]
+            sentences[-1] = f"{sentences[-1].rstrip('.')} while {told}"
+        else:
+            sentences.append(one.text)
+    return " ".join(sentences)
+
+
+def _spans(statements: Sequence[Statement]) -> list[tuple[float, float]]:
+    """Join what follows at once."""
+    spans: list[tuple[float, float]] = []
+    for one in sorted(statements, key=lambda one: one.start):
+        if spans and one.start - spans[-1][1] < 1.0:
+            spans[-1] = spans[-1][0], max(spans[-1][1], one.end)
+        else:
+            spans.append((one.start, one.end))
+    return spans
+
+
+def _listed(items: Sequence[str]) -> str:
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"

@@ -1,0 +1,88 @@
+"""Look again: a clip's frames before the model once more, this time with the question in view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from goldfish_cli.backends.base import GenerationSettings, VideoLanguageModel
+from goldfish_cli.errors import VideoError
+from goldfish_cli.inference.answer import answer_question
+from goldfish_cli.inference.clip import Look, Notify, WatchedClip
+from goldfish_cli.inference.conversation import drain
+from goldfish_cli.longvideo.records import ClipRecord, FilmRecord
+from goldfish_cli.media.cues import Subtitles
+from goldfish_cli.media.sampling import FramePlan, sample_frames
+from goldfish_cli.media.video import VideoInfo, media_hash, probe
+from goldfish_cli.profiles import Profile
+
+
+class Looker:
+    """Shows clips of indexed films to a model; a clip is decoded and encoded once.
+
+    Args:
+        load: Gives the model that answers; called once a clip has to be looked at.
+        profile: Limits frames and prompts.
+        notify: Hears why a film cannot be looked at.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], VideoLanguageModel],
+        profile: Profile,
+        notify: Notify = lambda _: None,
+    ) -> None:
+        self._model = cache(load)
+        self._profile = profile
+        self._notify = notify
+        self._films: dict[str, tuple[Path, VideoInfo] | None] = {}
+        self._watched: dict[tuple[str, int], WatchedClip] = {}
+
+    def ask(self, film: FilmRecord, clip: ClipRecord, question: str) -> str | None:
+        """Answer a question about one clip; ``None`` if the film's file is not at hand."""
+        source = self._find(film)
+        if source is None:
+            return None
+        watched = self._watch(film, clip, *source)
+        settings = GenerationSettings(max_new_tokens=self._profile.max_new_tokens)
+        answer = answer_question(
+            self._model(),
+            watched,
+            question,
+            profile=self._profile,
+            settings=settings,
+            notify=self._notify,
+        )
+        return drain(answer).answer.strip()
+
+    def _watch(
+        self, film: FilmRecord, clip: ClipRecord, path: Path, info: VideoInfo
+    ) -> WatchedClip:
+        key = film.id, clip.number
+        if key not in self._watched:
+            plan = FramePlan(
+                "uniform", self._model().num_frames(self._profile), start=clip.start, end=clip.end
+            )
+            frames = sample_frames(path, plan, info=info, prepare=self._model().shrink)
+            look = Look(path, start=clip.start, end=clip.end)
+            said = Subtitles(clip.cues, film.subtitles)
+            self._watched[key] = WatchedClip(look, info, self._model().encode(frames), said, 0.0)
+        return self._watched[key]
+
+    def _find(self, film: FilmRecord) -> tuple[Path, VideoInfo] | None:
+        """Find the film by its content: another file under its name is not taken for it."""
+        if film.id not in self._films:
+            self._films[film.id] = None
+            for path in map(Path, reversed(film.paths)):
+                try:
+                    if path.exists() and media_hash(path) == film.id:
+                        self._films[film.id] = path, probe(path)
+                        break
+                except VideoError:
+                    continue  # subtitles alone, or a file that can no longer be read
+            else:
+                self._notify(
+                    f"{film.name} is not where it was indexed; answering from the index alone."
+                )
+        return self._films[film.id]

@@ -1,0 +1,209 @@
+"""Read a question about a film: what it asks for, about what, and which times it names.
+
+The rules know English. A question in another language is taken as one about a fact, which needs no
+rules: retrieval finds where to look, and the model looks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from goldfish_cli.longvideo.clock import Spoken, times_in
+from goldfish_cli.longvideo.words import FUNCTION_WORDS, stem, words
+
+Route = Literal["time", "when", "order", "count", "list", "whole", "fact"]
+"""``time``: a named part of the timeline. ``when``: at what times something is. ``order``: what
+comes after, before, first or last. ``count`` and ``list``: every place where something is.
+``whole``: the film as such. ``fact``: anything else."""
+Order = Literal["after", "before", "first", "last"]
+Phrase = tuple[str, ...]
+"""Stems of words that stand side by side."""
+
+_LIGHT_WORDS = """
+    appear appears happen happens occur occurs show shows shown see seen come comes take takes
+    place visible find found time times moment moments video film movie clip scene scenes
+    footage part parts thing things event events first last next exactly many often turn exist
+    exists list every all each tell name give describe kind there say said says mention
+    mentioned talk talked speak spoken hear heard begin begins start starts end ends minute
+    minutes second seconds hour hours get gets go on screen know want please question answer
+    start finish finally eventually directly immediately right entire whole total altogether
+    before after until since between colour color shape shapes object objects figure kind type
+    sort way side
+"""
+_LIGHT = frozenset(map(stem, _LIGHT_WORDS.split()))
+"""Stems of words by which people ask; they do not name what is asked about."""
+
+_WHEN = re.compile(
+    r"\bwhen(?:ever)?\b(?!.*,)"
+    r"|\b(?:at|around) (?:what|which) (?:time|times|moment|point|minute|second)\b"
+    r"|\b(?:what|which) (?:time|times|moment|point|minute|timestamps?)\b"
+    r"|\bhow (?:late|early|long into)\b"
+    r"|\bwhere in the (?:film|video|movie)\b|\btimestamps?\b",
+    re.IGNORECASE,
+)
+_COUNT = re.compile(
+    r"\bhow (?:many|often|frequently)\b|\bnumber of times\b|\bcount (?:the|how|all|every)\b",
+    re.IGNORECASE,
+)
+_LIST = re.compile(
+    r"\blist\b"
+    r"|\b(?:all|every|each) (?:of )?(?:the )?(?:times?|moments?|scenes?|places?|occasions?)\b"
+    r"|\bevery time\b|\ball the times\b",
+    re.IGNORECASE,
+)
+_SAID = re.compile(
+    r"\b(?:say|says|said|saying|mention(?:s|ed)?|talk(?:s|ed|ing)?"
+    r"|speak(?:s|ing)?|spoken|spoke|tell(?:s)?|told|hear|heard|subtitles?|narrat\w+|quote[ds]?|voice|dialogue|speech|words)\b",
+    re.IGNORECASE,
+)
+_ORDER = re.compile(
+    r"\b(?P<after>(?:(?:right|just|directly|immediately|shortly|straight) )?"
+    r"(?:after|following|once|as soon as|subsequent to)|follows?(?: when)?)\b"
+    r"|\b(?P<before>(?:(?:right|just|directly|immediately|shortly) )?"
+    r"(?:before|prior to(?: when)?|until|precedes?|preceding|ahead of|leads? up to))\b",
+    re.IGNORECASE,
+)
+_FIRST = re.compile(
+    r"\b(?:first|beginning|begins?|opens?|opening|starts?|initially)\b", re.IGNORECASE
+)
+_LAST = re.compile(
+    r"\b(?:last|end|ends|ending|finally|finish(?:es)?|closes?|closing|final)\b", re.IGNORECASE
+)
+_WHOLE = re.compile(
+    r"\b(?:summar\w+|overview|plot|gist|synopsis|storyline)\b"
+    r"|\b(?:what|tell me) (?:is|are|was|happens in|goes on in)? ?(?:the|this) "
+    r"(?:whole |entire )?(?:film|video|movie|story)(?: about)?\s*\??$"
+    r"|\bwhat (?:happens|goes on|is (?:shown|seen|going on))(?: here)?\s*\??$"
+    r"|\bdescribe (?:the|this) (?:whole |entire )?(?:film|video|movie)\b"
+    r"|\b(?:film|video|movie|story) (?:is )?about\b",
+    re.IGNORECASE,
+)
+_FROM_TO = re.compile(r"\b(?:between|from)\b|\bto\b|\buntil\b|-|\u2013", re.IGNORECASE)
+_LEAD = re.compile(r"\b(after|before)\s+(?:the\s+)?$", re.IGNORECASE)
+_HAPPENS = re.compile(
+    r"\b(?:what|describe|tell me what|list what)\b.*"
+    r"\b(?:happens?|happened|happening|going on|goes on|shown|seen|see|takes? place|occurs?"
+    r"|events?)\b",
+    re.IGNORECASE,
+)
+_BREAK = re.compile(r"[,;:.?!()\"\u201c\u201d]")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question, read."""
+
+    text: str
+    route: Route
+    phrases: tuple[Phrase, ...]
+    """What it is about, or, of an order, what happens before or after: stems side by side."""
+    times: tuple[float, ...] = ()
+    """One time, or start and end, in seconds from the film's start."""
+    order: Order | None = None
+    about_speech: bool = False
+    """It asks for what is said."""
+    about_events: bool = False
+    """It asks for whatever happens, not for a property of something."""
+    without_times: str = ""
+    """The question for a model that sees just that part."""
+
+
+def read_question(text: str) -> Question:
+    """Find out what a question asks for."""
+    spoken = list(times_in(text))
+    rest = _without(text, spoken)
+    said = _SAID.search(rest) is not None
+    happens = _HAPPENS.search(rest) is not None
+    order = _order(rest)
+    about = rest[order[1] :] if order and order[0] in ("after", "before") else rest
+    if order and order[0] in ("after", "before") and not phrases_in(about):
+        about = rest[: order[1]]
+    phrases = phrases_in(about)
+    times = tuple(one.seconds for one in spoken[:2])
+    if len(times) == 1 and spoken[0].precise_to > 1.0:
+        times = (times[0], times[0] + spoken[0].precise_to)
+    if len(times) == 2 and (times[0] > times[1] or not _FROM_TO.search(text)):
+        times = times[:1]
+    if spoken and order is None and (lead := _LEAD.search(text[: spoken[0].begin])):
+        order = ("after" if lead[1].lower() == "after" else "before"), 0
+    route = _route(rest, phrases, times, order, about_speech=said)
+    kept = order[0] if order and route in ("order", "when", "time") else None
+    return Question(text, route, phrases, times, kept, said, happens, rest.strip())
+
+
+def phrases_in(text: str) -> tuple[Phrase, ...]:
+    """Find the words that name something, those side by side together."""
+    found: list[Phrase] = []
+    for part in _BREAK.split(text):
+        run: list[str] = []
+        for word in [*words(part), ""]:
+            if word and word not in FUNCTION_WORDS and stem(word) not in _LIGHT:
+                run.append(stem(word))
+            elif run:
+                found.append(tuple(run))
+                run = []
+    return tuple(dict.fromkeys(found))
+
+
+def _route(
+    rest: str,
+    phrases: tuple[Phrase, ...],
+    times: tuple[float, ...],
+    order: tuple[Order, int] | None,
+    *,
+    about_speech: bool,
+) -> Route:
+    if _COUNT.search(rest) and phrases:
+        return "count"
+    if times:
+        return "time"
+    if order and order[0] in ("after", "before") and phrases:
+        return "order"
+    if _WHEN.search(rest) and phrases and _asks_when(rest):
+        return "when"
+    if _LIST.search(rest) and phrases:
+        return "list"
+    if _WHOLE.search(rest):
+        return "whole"
+    if order and not phrases:
+        return "order"
+    if not phrases and not about_speech:
+        return "whole"
+    return "fact"
+
+
+def _asks_when(rest: str) -> bool:
+    """Tell "When does it appear?" from "What is said when it appears?"."""
+    match = _WHEN.search(rest)
+    if match is None or not match[0].lower().startswith("when"):
+        return match is not None
+    before = [word for word in words(rest[: match.start()]) if word not in _POLITE]
+    return not before
+
+
+_POLITE_WORDS = "please tell me say and so can could you do know i want to wonder hi hello"
+_POLITE = frozenset(_POLITE_WORDS.split())
+
+
+def _order(rest: str) -> tuple[Order, int] | None:
+    match = _ORDER.search(rest)
+    if match is not None:
+        return ("after" if match["after"] else "before"), match.end()
+    if _FIRST.search(rest):
+        return "first", 0
+    if _LAST.search(rest):
+        return "last", 0
+    return None
+
+
+def _without(text: str, spoken: Iterable[Spoken]) -> str:
+    """Leave the times out of a question, with the words that lead to them."""
+    for one in reversed(list(spoken)):
+        text = text[: one.begin] + "\x00" + text[one.end :]
+    lead = (
+        r"(?:\s*\b(?:at|around|about|between|from|to|and|until|till|in|during|by|after|before)\b)*"
+    )
+    return re.sub(rf"{lead}\s*(?:minutes?\s*)?\x00", "", text).replace("\x00", "")

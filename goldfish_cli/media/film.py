@@ -1,0 +1,179 @@
+"""Walk through a whole film once: its shots are found, its clips cut, the frames of each chosen.
+
+Memory holds the looks of one clip and of the few seconds after it, whatever the film's length.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from goldfish_cli.media.cues import Cue
+from goldfish_cli.media.cutting import Cutter, Cutting
+from goldfish_cli.media.sampling import uniform_times
+from goldfish_cli.media.scenes import (
+    LOOKS_A_SECOND,
+    NEIGHBOURS,
+    SMALL,
+    change_between,
+    describe,
+    find_cuts,
+)
+from goldfish_cli.media.video import Decoder, Frame, Image, VideoInfo, iter_frames
+
+MOST_LOOKS_A_SECOND = 12.0
+SHORTEST_USUAL_CLIP = 2.0  # seconds, where clips are shots
+HISTORY_S = 30.0  # of looks that say what change is usual, besides those around a cut
+
+
+@dataclass(frozen=True, slots=True)
+class FilmClip:
+    """One clip of a film, as the walk gives it."""
+
+    number: int
+    start: float
+    end: float
+    frames: tuple[Frame, ...]
+    """Prepared; none if the clip was not wanted, or cannot be decoded."""
+    cuts: tuple[float, ...]
+    """Times inside at which a new shot begins."""
+
+
+def walk_clips(
+    path: Path,
+    *,
+    info: VideoInfo,
+    cutting: Cutting,
+    num_frames: int,
+    prepare: Callable[[Image], Image] | None = None,
+    cues: Sequence[Cue] = (),
+    decoder: Decoder = "auto",
+    wanted: Callable[[float, float], bool] | None = None,
+    timeout_s: float = 60.0,
+    notes: list[str] | None = None,
+) -> Iterator[FilmClip]:
+    """Read a film in order and give its clips, each as soon as its end is known.
+
+    It is looked at 6 times a second, and more often, up to 12 times, where that many frames of a
+    clip are wanted; never more often than it has frames.
+
+    Args:
+        path: The film.
+        info: What ``probe`` says of it.
+        cutting: How long clips are.
+        num_frames: Frames to give of a clip, at most: those on screen in the middle of as many
+            equal shares of it, repeats left out.
+        prepare: Applied to a picture before it is kept, such as a model's own resizing.
+        cues: What is said; borders prefer pauses.
+        decoder: Which engine to use.
+        wanted: Whether the frames of a clip are; ``None``: of all.
+        timeout_s: Seconds that any one look may take.
+        notes: Receives what went wrong and was worked around.
+
+    Raises:
+        VideoError: If the film cannot be read at all.
+    """
+    shortest = SHORTEST_USUAL_CLIP if cutting.seconds is None else cutting.seconds
+    rate = min(max(LOOKS_A_SECOND, num_frames / shortest), MOST_LOOKS_A_SECOND)
+    if info.frame_rate:
+        rate = min(rate, float(info.frame_rate))
+    cutter = Cutter(info.start, cues, cutting)
+    shots = _Shots()
+    kept: list[Frame] = []
+    changes: list[float] = []
+    number = 0
+    looks = iter_frames(
+        path, fps=rate, decoder=decoder, timeout_s=timeout_s, info=info, notes=notes
+    )
+
+    def give(spans: Iterator[tuple[float, float]]) -> Iterator[FilmClip]:
+        nonlocal number
+        for start, end in spans:
+            is_wanted = wanted is None or wanted(start, end)
+            frames = _choose(kept, start, end, num_frames) if is_wanted else ()
+            inside = tuple(one for one in changes if start < one < end)
+            yield FilmClip(number, start, end, frames, inside)
+            number += 1
+            _forget(kept, end - cutting.overlap)
+            changes[:] = [one for one in changes if one >= end - cutting.overlap]
+
+    for look in looks:
+        if kept and look.time <= kept[-1].time:
+            continue
+        for change in shots.add(look):
+            changes.append(change)
+            yield from give(cutter.move_on(change, is_change=True))
+        yield from give(cutter.move_on(shots.known_to))
+        kept.append(replace(look, image=prepare(look.image)) if prepare else look)
+    for change in shots.finish():
+        changes.append(change)
+        yield from give(cutter.move_on(change, is_change=True))
+    yield from give(cutter.finish(info.end))
+
+
+class _Shots:
+    """Finds shot changes while looks come in, a few looks behind them."""
+
+    def __init__(self) -> None:
+        self._times: list[float] = []
+        self._changes: list[float] = []
+        self._before = None
+        self._told = float("-inf")
+        self.known_to = float("-inf")
+        """All changes before this time have been told."""
+
+    def add(self, look: Frame) -> list[float]:
+        """Take one more look, and tell the changes that are sure by now."""
+        after = describe(_small(look.image))
+        if self._before is not None:
+            self._changes.append(change_between(self._before, after))
+        self._before = after  # type: ignore[assignment]
+        self._times.append(look.time)
+        if len(self._times) <= NEIGHBOURS + 1:
+            return []
+        return self._tell(self._times[-NEIGHBOURS - 1])
+
+    def finish(self) -> list[float]:
+        """Tell the changes that are left."""
+        return self._tell(float("inf")) if self._times else []
+
+    def _tell(self, sure_to: float) -> list[float]:
+        found = [
+            one for one in find_cuts(self._times, self._changes) if self._told < one <= sure_to
+        ]
+        self._told = found[-1] if found else self._told
+        self.known_to = sure_to
+        surplus = bisect_right(self._times, self._times[-1] - HISTORY_S)
+        if surplus > 2 * NEIGHBOURS:
+            del self._times[:surplus], self._changes[:surplus]
+        return found
+
+
+def _small(image: Image) -> Image:
+    """Every so-many-th pixel: enough to tell shots apart, and nearly free."""
+    height, width = image.shape[:2]
+    rows = [round((i + 0.5) * height / SMALL[1] - 0.5) for i in range(SMALL[1])]
+    columns = [round((i + 0.5) * width / SMALL[0] - 0.5) for i in range(SMALL[0])]
+    return image[rows][:, columns]
+
+
+def _choose(kept: Sequence[Frame], start: float, end: float, count: int) -> tuple[Frame, ...]:
+    """The looks on screen in the middle of equal shares of a clip, each once."""
+    times = [look.time for look in kept]
+    chosen: list[Frame] = []
+    for time in uniform_times(start, end, count):
+        place = bisect_right(times, time + 1e-6) - 1
+        look = kept[max(0, place)] if kept else None
+        if look is None or look.time < start - 1.0 or (chosen and chosen[-1] is look):
+            continue  # a gap where nothing decodes, or a repeat
+        chosen.append(look)
+    return tuple(chosen)
+
+
+def _forget(kept: list[Frame], end: float) -> None:
+    """Drop the looks before a time, but the one that is on screen then."""
+    place = bisect_right([look.time for look in kept], end) - 1
+    if place > 0:
+        del kept[:place]
