@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from goldfish_cli.errors import IndexFolderError
 from goldfish_cli.longvideo import findings
 from goldfish_cli.longvideo.answers import Citation, LongAnswer, Step
-from goldfish_cli.longvideo.evidence import FULL, FilmView, Fit, is_supported
+from goldfish_cli.longvideo.evidence import FULL, WEAK, FilmView, Fit, is_supported
 from goldfish_cli.longvideo.findings import Finding
 from goldfish_cli.longvideo.looking import Looker
 from goldfish_cli.longvideo.question import Question, read_question
@@ -24,8 +24,6 @@ from goldfish_cli.longvideo.view import IndexView
 from goldfish_cli.longvideo.words import content_stems, stems
 
 MOST_CITED = 12
-WEAK = 0.5
-"""Evidence that holds a smaller share of what is asked about is none."""
 _YES_NO = re.compile(
     r"^\W*(?:is|are|was|were|does|do|did|can|could|has|have|will)\b(?!.*\bor\b)", re.IGNORECASE
 )

@@ -16,6 +16,8 @@ from goldfish_cli.longvideo.words import FUNCTION_WORDS, holds_phrase
 
 FULL = 0.999
 """Of a fit: everything that the question names is there."""
+WEAK = 0.5
+"""Evidence that holds a smaller share of what is asked about is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,18 @@ class FilmView:
         rated = [Fit(one, self._held(one, wanted) / total) for one in among]
         found = [fit for fit in rated if fit.score > 0]
         return sorted(found, key=lambda fit: (-round(fit.score, 6), fit.statement.start))
+
+    def nearest_named(self, phrase: Phrase) -> list[Statement]:
+        """What is seen of the thing that a phrase begins with, if it does something else.
+
+        English names who acts before it says what is done: of "red cross moves left", statements
+        that hold "red cross" are given if none holds more.
+        """
+        for size in range(len(phrase) - 1, 1, -1):
+            found = [one for one in self.seen if holds_phrase(one.stems, phrase[:size])]
+            if found:
+                return found
+        return []
 
     def moments(self) -> list[list[Statement]]:
         """What is seen, moment by moment: things seen at the same time are together."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from goldfish_cli.longvideo.clock import clock, span
-from goldfish_cli.longvideo.evidence import FULL, FilmView, Fit
+from goldfish_cli.longvideo.evidence import FULL, WEAK, FilmView, Fit
 from goldfish_cli.longvideo.question import Question
 from goldfish_cli.longvideo.statements import Statement
 
@@ -101,18 +101,25 @@ def listing(view: FilmView, question: Question) -> Finding:
 def in_order(view: FilmView, question: Question) -> Finding:
     """What comes first or last, or right after or before something."""
     if question.order in ("first", "last"):
+        if question.about_speech:
+            cues = view.said[:1] if question.order == "first" else view.said[-1:]
+            return Finding(" ".join(one.text for one in cues), _whole(cues))
         moments = view.moments()
         if not moments:
             return NOTHING
         chosen = moments[0 if question.order == "first" else -1]
         return Finding(_joined(chosen), _whole(chosen))
     anchors = [fit.statement for fit in full_fits(view, question)]
+    if not anchors and question.phrases:
+        anchors = view.nearest_named(question.phrases[0])
     return _beside(view, question, anchors) if anchors else NOTHING
 
 
 def spoken(view: FilmView, question: Question) -> Finding:
     """What is said while something is seen, or about something."""
     seen = [fit for fit in view.fits(question.phrases[-1:], view.seen) if fit.score >= FULL]
+    if not seen and not view.fits(question.phrases, view.said):
+        seen = [Fit(one, WEAK) for one in view.nearest_named(question.phrases[-1])]
     if seen and not view.fits(question.phrases[-1:], view.said)[:1]:
         clip = view.clip(seen[0].statement.clip)
         cues = [one for one in view.said if one.clip == clip.number]

@@ -27,11 +27,11 @@ _LIGHT_WORDS = """
     place visible find found time times moment moments video film movie clip scene scenes
     footage part parts thing things event events first last next exactly many often turn exist
     exists list every all each tell name give describe kind there say said says mention
-    mentioned talk talked speak spoken hear heard begin begins start starts end ends minute
-    minutes second seconds hour hours get gets go on screen know want please question answer
-    start finish finally eventually directly immediately right entire whole total altogether
-    before after until since between colour color shape shapes object objects figure kind type
-    sort way side
+    mentioned call called shout shouts shouted uttered quoted word words line lines talk talked
+    speak spoken hear heard begin begins start starts end ends minute minutes second seconds
+    hour hours get gets go on screen know want please question answer finish finally eventually
+    directly immediately right entire whole total altogether before after until since between
+    colour color shape shapes object objects figure type sort way side
 """
 _LIGHT = frozenset(map(stem, _LIGHT_WORDS.split()))
 """Stems of words by which people ask; they do not name what is asked about."""
@@ -55,7 +55,8 @@ _LIST = re.compile(
     re.IGNORECASE,
 )
 _SAID = re.compile(
-    r"\b(?:say|says|said|saying|mention(?:s|ed)?|talk(?:s|ed|ing)?"
+    r"\b(?:say|says|said|saying|mention(?:s|ed)?|call(?:s|ed)? out|talk(?:s|ed|ing)?"
+    r"|(?:is|are|was|were|name is|been) (?:\w+ )?called|shout(?:s|ed)?|uttered|quoted"
     r"|speak(?:s|ing)?|spoken|spoke|tell(?:s)?|told|hear|heard|subtitles?|narrat\w+|quote[ds]?|voice|dialogue|speech|words)\b",
     re.IGNORECASE,
 )

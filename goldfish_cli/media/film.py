@@ -15,17 +15,15 @@ from goldfish_cli.media.cutting import Cutter, Cutting
 from goldfish_cli.media.sampling import uniform_times
 from goldfish_cli.media.scenes import (
     LOOKS_A_SECOND,
-    NEIGHBOURS,
-    SMALL,
+    Appearance,
+    CutFinder,
     change_between,
     describe,
-    find_cuts,
 )
 from goldfish_cli.media.video import Decoder, Frame, Image, VideoInfo, iter_frames
 
 MOST_LOOKS_A_SECOND = 12.0
 SHORTEST_USUAL_CLIP = 2.0  # seconds, where clips are shots
-HISTORY_S = 30.0  # of looks that say what change is usual, besides those around a cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,6 @@ def walk_clips(
     if info.frame_rate:
         rate = min(rate, float(info.frame_rate))
     cutter = Cutter(info.start, cues, cutting)
-    shots = _Shots()
     kept: list[Frame] = []
     changes: list[float] = []
     number = 0
@@ -99,64 +96,23 @@ def walk_clips(
             _forget(kept, end - cutting.overlap)
             changes[:] = [one for one in changes if one >= end - cutting.overlap]
 
+    finder = CutFinder()
+    before: Appearance | None = None
     for look in looks:
         if kept and look.time <= kept[-1].time:
             continue
-        for change in shots.add(look):
+        after = describe(look.image)
+        difference = None if before is None else change_between(before, after)
+        for change in finder.add(look.time, difference):
             changes.append(change)
             yield from give(cutter.move_on(change, is_change=True))
-        yield from give(cutter.move_on(shots.known_to))
+        before = after
+        yield from give(cutter.move_on(finder.known_to))
         kept.append(replace(look, image=prepare(look.image)) if prepare else look)
-    for change in shots.finish():
+    for change in finder.finish():
         changes.append(change)
         yield from give(cutter.move_on(change, is_change=True))
     yield from give(cutter.finish(info.end))
-
-
-class _Shots:
-    """Finds shot changes while looks come in, a few looks behind them."""
-
-    def __init__(self) -> None:
-        self._times: list[float] = []
-        self._changes: list[float] = []
-        self._before = None
-        self._told = float("-inf")
-        self.known_to = float("-inf")
-        """All changes before this time have been told."""
-
-    def add(self, look: Frame) -> list[float]:
-        """Take one more look, and tell the changes that are sure by now."""
-        after = describe(_small(look.image))
-        if self._before is not None:
-            self._changes.append(change_between(self._before, after))
-        self._before = after  # type: ignore[assignment]
-        self._times.append(look.time)
-        if len(self._times) <= NEIGHBOURS + 1:
-            return []
-        return self._tell(self._times[-NEIGHBOURS - 1])
-
-    def finish(self) -> list[float]:
-        """Tell the changes that are left."""
-        return self._tell(float("inf")) if self._times else []
-
-    def _tell(self, sure_to: float) -> list[float]:
-        found = [
-            one for one in find_cuts(self._times, self._changes) if self._told < one <= sure_to
-        ]
-        self._told = found[-1] if found else self._told
-        self.known_to = sure_to
-        surplus = bisect_right(self._times, self._times[-1] - HISTORY_S)
-        if surplus > 2 * NEIGHBOURS:
-            del self._times[:surplus], self._changes[:surplus]
-        return found
-
-
-def _small(image: Image) -> Image:
-    """Every so-many-th pixel: enough to tell shots apart, and nearly free."""
-    height, width = image.shape[:2]
-    rows = [round((i + 0.5) * height / SMALL[1] - 0.5) for i in range(SMALL[1])]
-    columns = [round((i + 0.5) * width / SMALL[0] - 0.5) for i in range(SMALL[0])]
-    return image[rows][:, columns]
 
 
 def _choose(kept: Sequence[Frame], start: float, end: float, count: int) -> tuple[Frame, ...]:

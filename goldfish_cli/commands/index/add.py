@@ -237,7 +237,8 @@ def _report(done: "IndexedFilm", *, as_json: bool) -> None:
     parts = [f"{done.new} new", f"{done.reused} reused"]
     if done.failed:
         parts.append(f"{done.failed} failed")
-    show(f"{done.video}: {done.clips} clips ({', '.join(parts)}) in {done.seconds:.1f} s")
+    clips = "1 clip" if done.clips == 1 else f"{done.clips} clips"
+    show(f"{done.video}: {clips} ({', '.join(parts)}) in {done.seconds:.1f} s")
 
 
 def _seconds(text: str | None, model: str) -> float | None:

@@ -27,6 +27,15 @@ def shapes(
         int, typer.Option(min=32, max=2160, help="Smallest frame, pixels.")
     ] = 112,
     max_height: Annotated[int, typer.Option(min=32, max=2160, help="Largest frame, pixels.")] = 360,
+    films: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Make that many films instead: clips end to end, with questions about each."
+        ),
+    ] = 0,
+    film_minutes: Annotated[
+        float, typer.Option(min=0.5, max=600.0, help="Length of a film, in minutes.")
+    ] = 10.0,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes that draw. Default: one a core.")
     ] = None,
@@ -40,6 +49,11 @@ def shapes(
 
     Example: goldfish prep shapes --out data/shapes --clips 100 --images 100 --seed 1
     """
+    draw = workers or os.cpu_count() or 1
+    if films:
+        _films(out, split, seed, films, film_minutes, draw, as_json=as_json, quiet=quiet)
+        return
+
     from goldfish_cli.data.shapes.encode import BLOCK
     from goldfish_cli.errors import UsageError
 
@@ -64,7 +78,7 @@ def shapes(
     began, reused = time.monotonic(), 0
     total = clips + num_shards(plan)
     with progress("Drawing", total, unit="files", quiet=quiet or as_json) as advance:
-        for made in write_shapes(out, plan, workers=workers or os.cpu_count() or 1):
+        for made in write_shapes(out, plan, workers=draw):
             reused += made.reused
             advance(1)
     seconds = round(time.monotonic() - began, 3)
@@ -84,3 +98,32 @@ def shapes(
         )
     else:
         show(f"{clips} clips with {clips * questions} questions, {images} pictures in {out}")
+
+
+def _films(
+    out: Path,
+    split: Literal["train", "val", "test"],
+    seed: int,
+    films: int,
+    minutes: float,
+    workers: int,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    from goldfish_cli.data.shapes.film_writer import FilmsPlan, write_films
+
+    began, reused = time.monotonic(), 0
+    plan = FilmsPlan(split, seed, films, minutes)
+    with progress("Drawing", films, unit="films", quiet=quiet or as_json) as advance:
+        for made in write_films(out, plan, workers=workers):
+            reused += made.reused
+            advance(1)
+    if reused:
+        note(f"{reused} of {films} films were there already.", quiet=quiet)
+    if as_json:
+        seconds = round(time.monotonic() - began, 3)
+        result = {"kind": "shapes", "read": films, "written": films, "dropped": {}}
+        show_json({**result, "output": out, "seconds": seconds})
+    else:
+        show(f"{films} films of {minutes:g} minutes, with questions, in {out}")

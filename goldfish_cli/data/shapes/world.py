@@ -106,9 +106,18 @@ class Clip:
     narration: tuple[Narration, ...] = ()
 
 
-def sample_clip(rng: np.random.Generator, *, narration: float = 0.25) -> Clip:
-    """Draw a clip; ``narration`` is the share of clips in which something is said."""
-    aspect = float(rng.choice(ASPECTS))
+def sample_clip(
+    rng: np.random.Generator, *, narration: float = 0.25, aspect: float | None = None
+) -> Clip:
+    """Draw a clip.
+
+    Args:
+        rng: Draws it.
+        narration: Share of clips in which something is said.
+        aspect: Width over height; drawn as well by default.
+    """
+    drawn = float(rng.choice(ASPECTS))
+    aspect = drawn if aspect is None else aspect
     layout = rng.choice(4, p=(0.2, 0.28, 0.26, 0.26))
     relation: Relation = "while" if layout == 3 else "then"
     count = 2 if relation == "while" else int(layout) + 1

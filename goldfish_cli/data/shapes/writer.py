@@ -76,23 +76,23 @@ def write_shapes(out: Path, plan: ShapesPlan, *, workers: int = 1) -> Iterator[P
     Raises:
         AnnotationError: If ``out`` holds the data of another plan.
     """
-    _claim(out, plan)
+    claim(out, asdict(plan))
     videos, images = out / "videos", out / "images"
     videos.mkdir(exist_ok=True)
     images.mkdir(exist_ok=True)
     records: list[dict[str, Any]] = []
-    with _pool(workers) as pool:
+    with worker_pool(workers) as pool:
         for record, reused in pool.map(partial(_make_clip, videos, plan), range(plan.clips)):
             records.append(record)
             yield Progress(record["id"], reused)
         for name, reused in pool.map(partial(_make_shard, images, plan), range(num_shards(plan))):
             yield Progress(name, reused)
-    _write_json(out / "captions.json", [_caption_item(record) for record in records])
-    _write_json(
+    write_json(out / "captions.json", [_caption_item(record) for record in records])
+    write_json(
         out / "instructions.json", [item for record in records for item in _questions(record)]
     )
     lines = (json.dumps({k: v for k, v in r.items() if k != "questions"}) for r in records)
-    _write_bytes(out / "timeline.jsonl", "".join(line + "\n" for line in lines).encode())
+    write_bytes(out / "timeline.jsonl", "".join(line + "\n" for line in lines).encode())
 
 
 class _InProcess(Executor):
@@ -104,7 +104,8 @@ class _InProcess(Executor):
         return map(fn, *iterables)
 
 
-def _pool(workers: int) -> Executor:
+def worker_pool(workers: int) -> Executor:
+    """Processes that end with this one; with one worker, none: the work is done right here."""
     if workers == 1:
         return _InProcess()
     return ProcessPoolExecutor(
@@ -146,7 +147,7 @@ def _make_clip(folder: Path, plan: ShapesPlan, index: int) -> tuple[dict[str, An
     if not reused:
         if clip.narration and not form.embedded_subtitles:
             said = [Cue(cue.start, cue.end, cue.text) for cue in clip.narration]
-            _write_bytes(path.with_suffix(".srt"), srt_text(said).encode())
+            write_bytes(path.with_suffix(".srt"), srt_text(said).encode())
         look = sample_look(rng, clip)
         painter = Painter(clip, look, form.width, form.height, rng)
         partial_path = path.with_suffix(".mp4.part")
@@ -234,14 +235,18 @@ def _draw_image(plan: ShapesPlan, index: int) -> tuple[np.ndarray, str]:
     return painter.frame(moment), f"{text[0].upper()}{text[1:]}."
 
 
-def _claim(out: Path, plan: ShapesPlan) -> None:
-    """Write the plan into a new folder, or see that it is the one already there."""
+def claim(out: Path, wanted: dict[str, Any]) -> None:
+    """Write a plan into a new folder, or see that it is the one already there.
+
+    Raises:
+        AnnotationError: If the folder holds something else.
+    """
     path = out / PLAN_FILE
-    wanted = asdict(plan)
     if path.exists():
         found = json.loads(path.read_text(encoding="utf-8"))
         if found != wanted:
-            changed = ", ".join(sorted(k for k in wanted if found.get(k) != wanted[k]))
+            keys = {*found, *wanted}
+            changed = ", ".join(sorted(k for k in keys if found.get(k) != wanted.get(k)))
             raise AnnotationError(
                 f"{out} holds Shapes World made with another {changed}.",
                 hint="Name a new folder with --out, or repeat the earlier settings.",
@@ -252,14 +257,16 @@ def _claim(out: Path, plan: ShapesPlan) -> None:
             f"{out} is not empty and holds no Shapes World.", hint="Name a new folder with --out."
         )
     out.mkdir(parents=True, exist_ok=True)
-    _write_json(path, wanted)
+    write_json(path, wanted)
 
 
-def _write_json(path: Path, content: Any) -> None:
-    _write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON so that the file is whole or not there."""
+    write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
 
 
-def _write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that it is whole or not there."""
     beside = path.with_name(path.name + ".part")
     beside.write_bytes(content)
     beside.replace(path)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from goldfish_cli.errors import UsageError, VideoError
 from goldfish_cli.media.sampling import FramePlan, fps_times, sample_frames, uniform_times
-from goldfish_cli.media.scenes import find_cuts, share_out
+from goldfish_cli.media.scenes import Change, find_cuts, share_out
 from goldfish_cli.media.video import probe
 
 NumberOf = Callable[[np.ndarray], int]
@@ -138,10 +138,23 @@ def test_a_still_film_has_one_shot(clock: Path, number_of: NumberOf) -> None:
 
 
 def test_cuts_stand_out_from_the_movement_around_them() -> None:
-    moving = [0.3] * 20
-    moving[10] = 0.95
-    assert find_cuts([i / 6 for i in range(21)], moving) == [pytest.approx(11 / 6)]
-    assert find_cuts([i / 6 for i in range(21)], [0.3] * 20) == []
+    times = [i / 6 for i in range(21)]
+    moving = [Change(0.3, 5.0)] * 20
+    assert find_cuts(times, moving) == []
+    assert find_cuts(times, [*moving[:10], Change(0.95, 60.0), *moving[11:]]) == [times[11]]
+
+
+def test_what_comes_and_goes_before_a_still_background_is_no_cut() -> None:
+    times = [i / 6 for i in range(21)]
+    still = [Change(0.0, 0.1)] * 20
+    assert find_cuts(times, [*still[:10], Change(0.6, 0.2), *still[11:]]) == []
+
+
+def test_a_still_background_that_leaps_is_a_cut_and_one_that_begins_to_move_is_not() -> None:
+    times = [i / 6 for i in range(21)]
+    still = [Change(0.0, 0.1)] * 20
+    assert find_cuts(times, [*still[:10], Change(0.1, 3.0), *still[11:]]) == [times[11]]
+    assert find_cuts(times, [*still[:10], *[Change(0.1, 3.0)] * 3, *still[13:]]) == []
 
 
 @given(
