@@ -1,6 +1,6 @@
 """Films of Shapes World: how often longask is right, beside other ways to answer.
 
-Run: python benchmarks/longvideo.py --films FOLDER [--model minnow] [--baselines] [--write docs/longvideo.md]
+Run: python benchmarks/longvideo.py --films FOLDER [--model minnow]
 The folder is one that `goldfish prep shapes --films N --film-minutes M` made.
 """
 
@@ -16,7 +16,6 @@ from goldfish_cli.backends.native import NativeModel
 from goldfish_cli.errors import IndexFolderError
 from goldfish_cli.evaluation.films import (
     FilmItem,
-    FilmScore,
     overlap,
     read_film_items,
     score,
@@ -88,7 +87,9 @@ def diagnosis(store: IndexStore, record: dict) -> str:
     clips: list[ClipRecord] = store.clips(found[0].id)
     whole = right = 0
     for truth in record["clips"]:
-        best = max(clips, key=lambda one: overlap((one.start, one.end), (truth["start"], truth["end"])))
+        best = max(
+            clips, key=lambda one: overlap((one.start, one.end), (truth["start"], truth["end"]))
+        )
         if overlap((best.start, best.end), (truth["start"], truth["end"])) < 0.8:
             continue
         whole += 1
@@ -97,8 +98,8 @@ def diagnosis(store: IndexStore, record: dict) -> str:
         right += best.summary.lower().rstrip(".") == caption
     total = len(record["clips"])
     return (
-        f"{record['id']}: {len(clips)} clips for {total}; {whole / total:.1%} found whole, of these "
-        f"{right / max(1, whole):.1%} told exactly"
+        f"{record['id']}: {len(clips)} clips for {total}; {whole / total:.1%} found whole, "
+        f"of these {right / max(1, whole):.1%} told exactly"
     )
 
 

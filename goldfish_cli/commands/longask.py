@@ -6,9 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from goldfish_cli.commands.ask import _notifier
+from goldfish_cli.commands.ask import _MINNOW, _notifier
 from goldfish_cli.commands.index.add import index_videos
-from goldfish_cli.commands.index.folder import IndexFolder, NoWait, find_one, folder_for
+from goldfish_cli.commands.index.folder import (
+    IndexFolder,
+    NoWait,
+    find_one,
+    folder_for,
+    vectors_of,
+)
 from goldfish_cli.commands.options import (
     Json,
     ModelName,
@@ -112,11 +118,14 @@ def longask(
     with IndexStore.read(folder) as store:
         films = _films(store, names)
         name = _looking_model(model, films)
+        if name == "minnow" and is_default_model(model):
+            notify(_MINNOW)
         looker = None
         if clips and name is not None:
             load, settings = _loader(name, profile, offline=offline)
             looker = Looker(load, settings, notify)
-        coordinator = Coordinator(store, looker, budget=Budget(clips, seconds))
+        vectors = vectors_of(store, notify, offline=offline)
+        coordinator = Coordinator(store, looker, vectors=vectors, budget=Budget(clips, seconds))
         answer = coordinator.answer(question, films)
     if answer.coverage < 1.0:
         notify(f"{answer.coverage:.0%} of the film is indexed; the answer is about that part.")

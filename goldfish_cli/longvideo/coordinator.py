@@ -18,15 +18,22 @@ from goldfish_cli.longvideo.evidence import FULL, WEAK, FilmView, Fit, is_suppor
 from goldfish_cli.longvideo.findings import Finding
 from goldfish_cli.longvideo.looking import Looker
 from goldfish_cli.longvideo.question import Question, read_question
-from goldfish_cli.longvideo.records import FilmRecord
+from goldfish_cli.longvideo.records import ClipRecord, FilmRecord
+from goldfish_cli.longvideo.retrieve import CANDIDATES, retrieve
 from goldfish_cli.longvideo.statements import Statement
+from goldfish_cli.longvideo.vectors import VectorStore
 from goldfish_cli.longvideo.view import IndexView
 from goldfish_cli.longvideo.words import content_stems, stems
 
 MOST_CITED = 12
+MOST_FILMS = 8
+"""Of more films than these, only the nearest are gone through."""
+NEAREST = 3
+"""Passages that are shown where nothing bears an answer out."""
 _YES_NO = re.compile(
     r"^\W*(?:is|are|was|were|does|do|did|can|could|has|have|will)\b(?!.*\bor\b)", re.IGNORECASE
 )
+_NO = re.compile(r"\W*(?:no|not|there (?:is|are) no|none)\b|$", re.IGNORECASE)
 _BY_ROUTE: dict[str, Callable[[FilmView, Question], Finding]] = {
     "time": findings.at_time,
     "when": findings.when,
@@ -57,13 +64,20 @@ class Coordinator:
     Args:
         store: Open to read.
         looker: Shows clips to the model; ``None`` answers from the index alone.
+        vectors: Find by meaning as well; ``None``: by words alone.
         budget: What one question may cost.
     """
 
     def __init__(
-        self, store: IndexView, looker: Looker | None = None, *, budget: Budget | None = None
+        self,
+        store: IndexView,
+        looker: Looker | None = None,
+        *,
+        vectors: VectorStore | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self._store = store
+        self._vectors = vectors
         self._looker = looker
         self._budget = budget or Budget()
         self._views: dict[str, FilmView] = {}
@@ -85,15 +99,17 @@ class Coordinator:
         read = read_question(question)
         about = ", ".join(" ".join(phrase) for phrase in read.phrases) or "nothing by name"
         self._step("route", f"{read.route}, about {about}")
-        found = [(film, *self._answer_one(read, film)) for film in films]
-        told = [one for one in found if one[2]]
-        if len(films) == 1:
+        asked = self._films_to_ask(read, films)
+        found = [(film, *self._answer_one(read, film)) for film in asked]
+        told = [one for one in found if any(cited.supported for cited in one[2])]
+        if len(asked) == 1:
             text = found[0][1]
         elif told:
             text = "\n".join(f"{film.name}: {answer}" for film, answer, _ in told)
         else:
             text = _refusal(read, "any of the films")
-        citations = tuple(one for _, _, cited in found for one in cited)
+        cited = [one for _, _, places in (told or found) for one in places]
+        citations = tuple(cited if told or len(asked) == 1 else _best(cited))
         length = sum(film.duration for film in films)
         covered = sum(self._store.coverage(film.id) * film.duration for film in films)
         return LongAnswer(
@@ -119,8 +135,7 @@ class Coordinator:
         if not text:
             self._step("refuse", "no evidence")
             return self._nearest(question, view)
-        citations = self._cite(question, text, finding.evidence, film)
-        return text, citations
+        return text, self._cite(question, finding, film)
 
     def _find(self, question: Question, view: FilmView) -> Finding:
         """Scan the film's statements by the question's route."""
@@ -141,12 +156,45 @@ class Coordinator:
             return Finding("Yes.", tuple(fits)) if fits else findings.NOTHING
         return Finding("", tuple(fits))
 
+    def _films_to_ask(
+        self, question: Question, films: Sequence[FilmRecord]
+    ) -> Sequence[FilmRecord]:
+        """Of many films, those in which retrieval finds something; of few, all."""
+        if len(films) <= MOST_FILMS or not question.phrases:
+            return films
+        ids = [film.id for film in films]
+        matches = retrieve(
+            self._store, question.text, vectors=self._vectors, films=ids, limit=CANDIDATES
+        )
+        near = list(dict.fromkeys(match.passage.film for match in matches))[:MOST_FILMS]
+        self._step("films", f"{len(near)} of {len(films)} films are near")
+        return [film for film in films if film.id in near] or films[:1]
+
     def _retrieve(self, question: Question, view: FilmView) -> tuple[Fit, ...]:
-        """Find the statements that hold most of what is asked about."""
+        """Find the statements that hold most of what is asked about, else the nearest clips."""
         fits = view.fits(question.phrases, view.statements)
         best = [fit for fit in fits if fit.score >= WEAK]
         self._step("retrieve", f"{len(best)} of {len(view.statements)} statements are near")
-        return tuple(best)
+        if best:
+            return tuple(best)
+        knows_meanings = self._vectors is not None and self._vectors.weight >= 1
+        return tuple(f for f in self._near(question, view) if f.score > 0 or knows_meanings)
+
+    def _near(self, question: Question, view: FilmView) -> tuple[Fit, ...]:
+        """The statements of the passages that retrieval brings, with what share they hold."""
+        matches = retrieve(
+            self._store, question.text, vectors=self._vectors, films=[view.film.id], limit=NEAREST
+        )
+        held = {id(fit.statement): fit for fit in view.fits(question.phrases, view.statements)}
+        found: dict[int, Fit] = {}
+        for match in matches:
+            passage = match.passage
+            for one in view.statements:
+                inside = passage.start <= one.start and one.end <= passage.end + 0.01
+                if one.clip == passage.clip and one.kind == passage.kind and inside:
+                    found.setdefault(id(one), held.get(id(one), Fit(one, 0.0)))
+        self._step("retrieve", f"{len(matches)} passages by words and meaning")
+        return tuple(found.values())
 
     def _look(self, question: Question, view: FilmView, fits: Sequence[Fit]) -> Finding:
         """Put the question to the model on the best clips, and take what their text bears out."""
@@ -162,35 +210,49 @@ class Coordinator:
                 break
             here = [one for one in view.statements if one.clip == number]
             evidence = [stem for one in here for stem in one.stems]
-            borne_out = is_supported(stems(text), asked, evidence)
+            bearing = _bearing(text, here, [fit for fit in fits if fit.statement.clip == number])
+            is_named = any(fit.score >= FULL for fit in bearing if fit in fits)
+            denied = _NO.match(text) is not None
+            borne_out = not denied and is_supported(stems(text), asked, evidence)
+            if borne_out and not is_named:
+                borne_out = self._is_there(question, view, clip)
+                denied = not borne_out
             self._step("look", f"clip {number}: {text!r}, {'' if borne_out else 'not '}borne out")
-            own = tuple(fit for fit in fits if fit.statement.clip == number)
-            bearing = _bearing(text, here, own)
             if borne_out:
-                return Finding(text, bearing)
-            first = first or Finding(text, bearing)
+                return Finding(text, bearing, looked=True)
+            if not denied:
+                first = first or Finding(text, bearing)
         quoted = [fit for fit in fits if fit.statement.kind == "said"][:3]
         if quoted:
             self._step("quote", "the subtitles' own words")
             return Finding(" ".join(fit.statement.text for fit in quoted), tuple(quoted))
-        if first is not None:
-            return first
-        return Finding(" ".join(fit.statement.text for fit in fits[:3]), tuple(fits[:3]))
+        named = [fit for fit in fits if fit.score >= FULL][:3]
+        if first is not None or not named:
+            return first or findings.NOTHING
+        return Finding(" ".join(fit.statement.text for fit in named), tuple(named))
 
-    def _cite(
-        self, question: Question, text: str, evidence: Sequence[Fit], film: FilmRecord
-    ) -> list[Citation]:
+    def _is_there(self, question: Question, view: FilmView, clip: ClipRecord) -> bool:
+        """Ask the model whether a clip shows what its summary names in part only."""
+        if self._looker is None or not question.names:
+            return False
+        text = self._looker.ask(view.film, clip, f"Is there a {question.names[0]}?") or ""
+        is_there = not _NO.match(text)
+        self._step("check", f"clip {clip.number}: a {question.names[0]}? {text!r}")
+        return is_there
+
+    def _cite(self, question: Question, finding: Finding, film: FilmRecord) -> list[Citation]:
         """Check each place: it is in the index, in the film, and bears the answer out."""
-        clips = {clip.number: clip for clip in self._view(film).clips}
-        looked = question.route in ("fact", "time") and text != "Yes."
+        clips = {clip.number for clip in self._view(film).clips}
+        evidence = finding.evidence[:MOST_CITED]
         told = {stem for fit in evidence for stem in fit.statement.stems}
-        answer = content_stems(text)
+        new = set(content_stems(finding.text)) - set(content_stems(question.text))
+        of_model = finding.looked or question.route == "fact"
+        holds = not of_model or finding.text == "Yes." or new <= told
         cited = []
-        for fit in evidence[:MOST_CITED]:
+        for fit in evidence:
             one = fit.statement
             exists = one.clip in clips and film.start <= one.start <= one.end <= film.end + 1.0
-            bears = not looked or not answer or bool(set(answer) & told)
-            whole = set(answer) - set(content_stems(question.text)) <= told or not looked
+            is_named = finding.looked or fit.score >= FULL
             cited.append(
                 Citation(
                     film.paths[-1],
@@ -198,7 +260,7 @@ class Coordinator:
                     round(min(one.end, film.end), 3),
                     one.text,
                     round(fit.score, 4),
-                    exists and bears and whole,
+                    exists and holds and is_named,
                 )
             )
         good = sum(one.supported for one in cited)
@@ -206,8 +268,21 @@ class Coordinator:
         return cited
 
     def _nearest(self, question: Question, view: FilmView) -> tuple[str, list[Citation]]:
-        """Say that it is not there, and what comes nearest to it."""
-        return _refusal(question, view.film.name), []
+        """Say that it is not there, and show what comes nearest to it, marked as no evidence."""
+        near = [fit for fit in self._near(question, view) if fit.score > 0][:NEAREST]
+        film = view.film
+        shown = [
+            Citation(
+                film.paths[-1],
+                round(fit.statement.start, 3),
+                round(min(fit.statement.end, film.end), 3),
+                fit.statement.text,
+                round(fit.score, 4),
+                supported=False,
+            )
+            for fit in near
+        ]
+        return _refusal(question, film.name), shown
 
     def _view(self, film: FilmRecord) -> FilmView:
         if film.id not in self._views:
@@ -228,6 +303,10 @@ def _bearing(text: str, here: Sequence[Statement], fits: Sequence[Fit]) -> tuple
     chosen = [Fit(one, 1.0) for count, one in rated if most and count == most]
     known = {id(fit.statement) for fit in fits}
     return (*fits, *(fit for fit in chosen if id(fit.statement) not in known))
+
+
+def _best(citations: Sequence[Citation]) -> list[Citation]:
+    return sorted(citations, key=lambda one: -one.score)[:NEAREST]
 
 
 def _chapters(film: FilmRecord) -> list[Citation]:

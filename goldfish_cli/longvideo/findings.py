@@ -31,6 +31,8 @@ class Finding:
     text: str
     """"" if the model has to look."""
     evidence: tuple[Fit, ...]
+    looked: bool = False
+    """Whether the model looked again, and the places hold what it answered."""
 
 
 NOTHING = Finding("", ())

@@ -134,7 +134,8 @@ def index_film(
         before = done.get(key)
         if before is not None:
             clip, state = replace(before, number=number, cues=said), "reused"
-            store.put_clip(film.id, clip)
+            if clip != before:
+                store.put_clip(film.id, clip)
         else:
             clip = _tell(found, said, key, source, plan, model, profile, notify)
             state = "failed" if clip.failed else "new"

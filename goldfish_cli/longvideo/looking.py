@@ -74,6 +74,8 @@ class Looker:
         """Find the film by its content: another file under its name is not taken for it."""
         if film.id not in self._films:
             self._films[film.id] = None
+            if not film.settings.get("frames"):
+                return None  # known by its subtitles alone
             for path in map(Path, reversed(film.paths)):
                 try:
                     if path.exists() and media_hash(path) == film.id:

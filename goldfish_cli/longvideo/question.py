@@ -101,6 +101,8 @@ class Question:
     route: Route
     phrases: tuple[Phrase, ...]
     """What it is about, or, of an order, what happens before or after: stems side by side."""
+    names: tuple[str, ...] = ()
+    """The same as it was written."""
     times: tuple[float, ...] = ()
     """One time, or start and end, in seconds from the film's start."""
     order: Order | None = None
@@ -122,7 +124,8 @@ def read_question(text: str) -> Question:
     about = rest[order[1] :] if order and order[0] in ("after", "before") else rest
     if order and order[0] in ("after", "before") and not phrases_in(about):
         about = rest[: order[1]]
-    phrases = phrases_in(about)
+    named = phrases_in(about)
+    phrases = tuple(named)
     times = tuple(one.seconds for one in spoken[:2])
     if len(times) == 1 and spoken[0].precise_to > 1.0:
         times = (times[0], times[0] + spoken[0].precise_to)
@@ -132,21 +135,22 @@ def read_question(text: str) -> Question:
         order = ("after" if lead[1].lower() == "after" else "before"), 0
     route = _route(rest, phrases, times, order, about_speech=said)
     kept = order[0] if order and route in ("order", "when", "time") else None
-    return Question(text, route, phrases, times, kept, said, happens, rest.strip())
+    names = tuple(named.values())
+    return Question(text, route, phrases, names, times, kept, said, happens, rest.strip())
 
 
-def phrases_in(text: str) -> tuple[Phrase, ...]:
-    """Find the words that name something, those side by side together."""
-    found: list[Phrase] = []
+def phrases_in(text: str) -> dict[Phrase, str]:
+    """Find the words that name something, those side by side together: as stems, and as written."""
+    found: dict[Phrase, str] = {}
     for part in _BREAK.split(text):
         run: list[str] = []
         for word in [*words(part), ""]:
             if word and word not in FUNCTION_WORDS and stem(word) not in _LIGHT:
-                run.append(stem(word))
+                run.append(word)
             elif run:
-                found.append(tuple(run))
+                found.setdefault(tuple(map(stem, run)), " ".join(run))
                 run = []
-    return tuple(dict.fromkeys(found))
+    return found
 
 
 def _route(

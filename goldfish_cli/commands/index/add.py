@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from goldfish_cli.commands.ask import _MINNOW, _notifier, _subtitles
-from goldfish_cli.commands.index.folder import IndexFolder, NoWait, folder_for
+from goldfish_cli.commands.index.folder import IndexFolder, NoWait, folder_for, update_vectors
 from goldfish_cli.commands.options import (
     Json,
     ModelName,
@@ -64,6 +64,20 @@ def add(
             help="auto: beside or inside the film; whisper: transcribe.",
         ),
     ] = "auto",
+    embedder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What finds by meaning, beside words: none, hashing, a sentence-transformers "
+            "model by id or folder, or openai:MODEL@URL. Default: the index's, or hashing.",
+        ),
+    ] = None,
+    chroma: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="A Chroma server for the vectors. Default: in the index folder."
+        ),
+    ] = None,
     no_wait: NoWait = False,
     profile: ProfileName = None,
     model: ModelName = None,
@@ -83,6 +97,8 @@ def add(
         frames=frames,
         prompt=prompt,
         subtitles=subtitles,
+        embedder=embedder,
+        chroma=chroma,
         no_wait=no_wait,
         profile=profile,
         model=model,
@@ -102,6 +118,8 @@ def index_videos(
     frames: int | None = None,
     prompt: str | None = None,
     subtitles: str = "auto",
+    embedder: str | None = None,
+    chroma: str | None = None,
     no_wait: bool = False,
     profile: str | None = None,
     model: str | None = None,
@@ -173,6 +191,7 @@ def index_videos(
             failed += done.failed > 0
             if report is not None:
                 report(done)
+        update_vectors(store, embedder, chroma, offline=offline, quiet=quiet or not bar)
     if failed:
         raise PartialError(
             f"{failed} of {len(paths)} films could not be read, or not wholly; the rest is done.",

@@ -1,14 +1,20 @@
-"""Where the index is: the option that all commands on it share."""
+"""Where the index is, and what belongs to it: what all commands on it share."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from goldfish_cli.commands.output import progress
 from goldfish_cli.errors import IndexFolderError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from goldfish_cli.longvideo.records import FilmRecord
+    from goldfish_cli.longvideo.store import IndexStore
+    from goldfish_cli.longvideo.vectors import VectorStore
     from goldfish_cli.longvideo.view import IndexView
 
 IndexFolder = Annotated[
@@ -33,6 +39,49 @@ def folder_for(chosen: Path | None) -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("goldfish", appauthor=False) / "index"
+
+
+def update_vectors(
+    store: "IndexStore",
+    chosen: str | None = None,
+    chroma: str | None = None,
+    *,
+    offline: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Give every passage of an index its vector, by the chosen embedder or the one it uses."""
+    from goldfish_cli.longvideo.embeddings import choose_embedder
+    from goldfish_cli.longvideo.vectors import VectorStore, embedder_of, remember_embedder
+
+    used, url = embedder_of(store)
+    name, url = chosen or used, chroma or url
+    embedder = choose_embedder(name, offline=offline, api_key=os.environ.get("OPENAI_API_KEY"))
+    if (name, url) != embedder_of(store) or store.meta("embedder") is None:
+        remember_embedder(store, name, url)
+    if embedder is None:
+        return
+    total = store.count_passages()
+    with progress("Vectors", total, unit="passages", quiet=quiet) as advance:
+        for done in VectorStore(store, embedder, url=url).update():
+            advance(done)
+
+
+def vectors_of(
+    store: "IndexView", notify: "Callable[[str], None]", *, offline: bool = False
+) -> "VectorStore | None":
+    """Open an index's vectors to search; without them words alone decide."""
+    from goldfish_cli.longvideo.embeddings import choose_embedder
+    from goldfish_cli.longvideo.vectors import VectorStore, embedder_of
+
+    name, url = embedder_of(store)
+    embedder = choose_embedder(name, offline=offline, api_key=os.environ.get("OPENAI_API_KEY"))
+    if embedder is None:
+        return None
+    vectors = VectorStore(store, embedder, url=url)
+    if not vectors.is_made:
+        notify("The index has no vectors yet; words alone decide what is found.")
+        return None
+    return vectors
 
 
 def find_one(store: "IndexView", wanted: str) -> "FilmRecord":

@@ -1,14 +1,23 @@
 """``goldfish index remove``, ``export``, ``import`` and ``gc``: films out, films in, space back."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from goldfish_cli.commands.index.folder import IndexFolder, NoWait, find_one, folder_for
+from goldfish_cli.commands.index.folder import (
+    IndexFolder,
+    NoWait,
+    find_one,
+    folder_for,
+    update_vectors,
+)
 from goldfish_cli.commands.options import Json, Quiet
 from goldfish_cli.commands.output import note, show, show_json
 from goldfish_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from goldfish_cli.longvideo.store import IndexStore
 
 
 def remove(
@@ -33,6 +42,7 @@ def remove(
                 show_json({"id": film.id, "video": film.paths[-1], "removed": True})
             else:
                 show(f"{film.name} is no longer in the index.")
+        update_vectors(store, quiet=quiet or as_json)
 
 
 def export(
@@ -83,8 +93,9 @@ def import_(
     """
     from goldfish_cli.longvideo.portable import import_index
 
-    with _writable(index, no_wait=no_wait, quiet=quiet) as store:
+    with _writable(index, no_wait=no_wait, quiet=quiet, new=True) as store:
         done = import_index(store, file, lambda text: note(text, quiet=quiet))
+        update_vectors(store, quiet=quiet or as_json)
     if as_json:
         show_json(done)
     else:
@@ -110,10 +121,12 @@ def clean(
         show(f"{sum(done.dropped.values())} rows of no clip dropped, {freed:.1f} MiB given back")
 
 
-def _writable(index, *, no_wait: bool, quiet: bool):  # type: ignore[no-untyped-def]
+def _writable(index: Path | None, *, no_wait: bool, quiet: bool, new: bool = False) -> "IndexStore":
+    """Open the index to write; one that is not there is made only if ``new``."""
     from goldfish_cli.longvideo.store import IndexStore
 
-    IndexStore.read(folder_for(index)).close()  # an index that is not there is not made
+    if not new:
+        IndexStore.read(folder_for(index)).close()
     return IndexStore.create_or_open(
         folder_for(index),
         wait_s=0 if no_wait else None,
