@@ -17,7 +17,7 @@ MIN_OVERLAP = 0.3
 """Of a citation and the true span, intersection over union: from here on it points there."""
 CLOCK_SLACK_S = 1.0
 """Answers give times to the second."""
-_REFUSAL = re.compile(r"not in (?:the|any of the) film|there is no|nothing in|don't know|cannot")
+_REFUSAL = re.compile(r"not in the films?\b|there is no|nothing in|don't know|cannot")
 
 
 @dataclass(frozen=True, slots=True)

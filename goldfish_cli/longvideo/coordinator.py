@@ -100,14 +100,15 @@ class Coordinator:
         about = ", ".join(" ".join(phrase) for phrase in read.phrases) or "nothing by name"
         self._step("route", f"{read.route}, about {about}")
         asked = self._films_to_ask(read, films)
-        found = [(film, *self._answer_one(read, film)) for film in asked]
+        several = len(asked) > 1
+        found = [(film, *self._answer_one(read, film, named=several)) for film in asked]
         told = [one for one in found if any(cited.supported for cited in one[2])]
         if len(asked) == 1:
             text = found[0][1]
         elif told:
             text = "\n".join(f"{film.name}: {answer}" for film, answer, _ in told)
         else:
-            text = _refusal(read, "any of the films")
+            text = _refusal(read, "any of the films", several=True)
         cited = [one for _, _, places in (told or found) for one in places]
         citations = tuple(cited if told or len(asked) == 1 else _best(cited))
         length = sum(film.duration for film in films)
@@ -122,8 +123,12 @@ class Coordinator:
             round(time.perf_counter() - began, 3),
         )
 
-    def _answer_one(self, question: Question, film: FilmRecord) -> tuple[str, list[Citation]]:
+    def _answer_one(
+        self, question: Question, film: FilmRecord, *, named: bool = False
+    ) -> tuple[str, list[Citation]]:
         view = self._view(film)
+        if named:
+            self._step("film", film.name)
         if question.route == "whole":
             self._step("scan", f"{len(film.chapters)} chapters")
             return film.summary or _refusal(question, film.name), _chapters(film)
@@ -316,11 +321,11 @@ def _chapters(film: FilmRecord) -> list[Citation]:
     ]
 
 
-def _refusal(question: Question, where: str) -> str:
+def _refusal(question: Question, where: str, *, several: bool = False) -> str:
     about = " ".join(word for phrase in question.phrases for word in phrase)
     start = "No: it" if _YES_NO.match(question.text) else "It"
     return (
-        f"{start} is not in the film: nothing in {where} shows or says that."
+        f"{start} is not in the film{'s' * several}: nothing in {where} shows or says that."
         if about
         else (f"Nothing in {where} tells.")
     )

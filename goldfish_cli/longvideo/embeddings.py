@@ -42,8 +42,7 @@ class Embedder(Protocol):
 
     @property
     def weight(self) -> float:
-        """How much its ranking counts, where that of the words (BM25) counts 1; one that knows
-        meanings counts as much."""
+        """How much its ranking counts, where that of the words (BM25) counts 1."""
 
     def encode(self, texts: Sequence[str], side: Side) -> Vectors:
         """Give one vector a text, ``(texts, dim)``, each of length one (or zero, for no words)."""

@@ -7,7 +7,7 @@ rules: retrieval finds where to look, and the model looks.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -126,17 +126,22 @@ def read_question(text: str) -> Question:
         about = rest[: order[1]]
     named = phrases_in(about)
     phrases = tuple(named)
-    times = tuple(one.seconds for one in spoken[:2])
-    if len(times) == 1 and spoken[0].precise_to > 1.0:
-        times = (times[0], times[0] + spoken[0].precise_to)
-    if len(times) == 2 and (times[0] > times[1] or not _FROM_TO.search(text)):
-        times = times[:1]
+    times = _span(spoken, text)
     if spoken and order is None and (lead := _LEAD.search(text[: spoken[0].begin])):
         order = ("after" if lead[1].lower() == "after" else "before"), 0
     route = _route(rest, phrases, times, order, about_speech=said)
     kept = order[0] if order and route in ("order", "when", "time") else None
     names = tuple(named.values())
     return Question(text, route, phrases, names, times, kept, said, happens, rest.strip())
+
+
+def _span(spoken: Sequence[Spoken], text: str) -> tuple[float, ...]:
+    """The time that is asked about, or its start and end where two are named or a whole minute."""
+    if len(spoken) > 1 and spoken[0].seconds <= spoken[1].seconds and _FROM_TO.search(text):
+        return spoken[0].seconds, spoken[1].seconds
+    if spoken and spoken[0].precise_to > 1.0:
+        return spoken[0].seconds, spoken[0].seconds + spoken[0].precise_to
+    return tuple(one.seconds for one in spoken[:1])
 
 
 def phrases_in(text: str) -> dict[Phrase, str]:
@@ -211,4 +216,4 @@ def _without(text: str, spoken: Iterable[Spoken]) -> str:
     lead = (
         r"(?:\s*\b(?:at|around|about|between|from|to|and|until|till|in|during|by|after|before)\b)*"
     )
-    return re.sub(rf"{lead}\s*(?:minutes?\s*)?\x00", "", text).replace("\x00", "")
+    return re.sub(rf"{lead}\s*(?:minutes?\s*)?\x00", "", text, flags=re.IGNORECASE).lstrip(" ,:")

@@ -1,0 +1,74 @@
+"""Questions, read: which way they are answered, about what, and at which times."""
+
+import pytest
+
+from goldfish_cli.longvideo.question import read_question
+
+
+@pytest.mark.parametrize(
+    ("text", "route"),
+    [
+        ("What happens at 12:30?", "time"),
+        ("What is said between 5 and 6 minutes?", "time"),
+        ("What can be seen in minute 3?", "time"),
+        ("When does the green star appear?", "when"),
+        ("At what time does the dog bark?", "when"),
+        ("Where in the film is the bridge shown?", "when"),
+        ("What happens after the red circle grows?", "order"),
+        ("What is shown right before the explosion?", "order"),
+        ("What happens first?", "order"),
+        ("What is the last thing said?", "order"),
+        ("How many times does a car appear?", "count"),
+        ("How often is Rome mentioned?", "count"),
+        ("List all the scenes with a horse.", "list"),
+        ("Every time the bell rings", "list"),
+        ("What is the film about?", "whole"),
+        ("Summarize the video.", "whole"),
+        ("What happens?", "whole"),
+        ("What colour is the square?", "fact"),
+        ("Who opens the door?", "fact"),
+        ("Is there a unicorn?", "fact"),
+        ("What is said when the star grows?", "fact"),
+        ("Wann erscheint der Stern?", "fact"),
+    ],
+)
+def test_a_question_takes_the_route_that_its_words_name(text: str, route: str) -> None:
+    assert read_question(text).route == route
+
+
+def test_what_it_is_about_is_kept_as_written_and_as_stems() -> None:
+    question = read_question("When do the green stars move left?")
+    assert question.names == ("green stars move left",)
+    assert question.phrases == (("green", "star", "move", "left"),)
+
+
+def test_an_order_is_about_what_happens_before_or_after() -> None:
+    question = read_question("What happens right after the red circle grows?")
+    assert (question.order, question.names) == ("after", ("red circle grows",))
+    assert read_question("What precedes the storm?").order == "before"
+
+
+@pytest.mark.parametrize(
+    ("text", "times"),
+    [
+        ("What happens at 12:30?", (750.0,)),
+        ("What happens at 1:02:03?", (3723.0,)),
+        ("What is said between 5 and 6 minutes?", (300.0, 360.0)),
+        ("What is said from 90 seconds to 2 minutes?", (90.0, 120.0)),
+        ("What happens in minute 3?", (180.0, 240.0)),
+        ("What happens 1 hour and 5 minutes in?", (3900.0,)),
+        ("Who has 3 dogs?", ()),
+    ],
+)
+def test_times_are_read_as_people_write_them(text: str, times: tuple[float, ...]) -> None:
+    assert read_question(text).times == times
+
+
+def test_a_question_for_a_clip_says_no_time_of_the_film() -> None:
+    question = read_question("At 12:30, what colour is the square?")
+    assert question.without_times.strip(" ,") == "what colour is the square?"
+
+
+def test_questions_for_speech_are_known() -> None:
+    assert read_question("What does the narrator say at 2:10?").about_speech
+    assert not read_question("What happens at 2:10?").about_speech
