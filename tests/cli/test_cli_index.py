@@ -1,0 +1,191 @@
+"""``goldfish index`` and ``goldfish longask`` as a user meets them."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from film_parts import FilmFolder, draw_film
+from typer.testing import CliRunner, Result
+
+from goldfish_cli.cli import app
+
+Run = Callable[..., Result]
+SUBTITLES = """1
+00:00:10,000 --> 00:00:12,000
+This blade has a dark past.
+
+2
+00:02:00,500 --> 00:02:03,000
+I'm searching for someone.
+
+3
+00:03:00,000 --> 00:03:02,000
+Good night, Scales.
+"""
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> FilmFolder:
+    return draw_film(tmp_path_factory.mktemp("films"), minutes=0.5)
+
+
+def run_in(folder: Path) -> Run:
+    torch.set_num_threads(1)
+
+    def run(command: str, *arguments: object) -> Result:
+        words = [*command.split(), *map(str, arguments), "--index", str(folder)]
+        return CliRunner().invoke(app, words, prog_name="goldfish")
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def filled(drawn: FilmFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index with a film and with a film's subtitles."""
+    folder = tmp_path_factory.mktemp("index")
+    blade = folder.parent / "blade.srt"
+    blade.write_text(SUBTITLES)
+    done = run_in(folder)("index", drawn.video, blade, "--profile", "cpu")
+    assert done.exit_code == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def goldfish(filled: Path, tmp_path: Path) -> Run:
+    """Run a command on a copy of the index."""
+    return run_in(Path(shutil.copytree(filled, tmp_path / "index")))
+
+
+def test_what_was_done_is_told_in_fields(drawn: FilmFolder, goldfish: Run) -> None:
+    done = goldfish("index --json", drawn.video, "--profile", "cpu")
+    found = json.loads(done.stdout)
+    assert list(found) == [
+        "video", "id", "clips", "new", "reused", "failed", "duration", "seconds",
+    ]  # fmt: skip
+    assert (found["new"], found["failed"]) == (0, 0)
+    assert found["clips"] == found["reused"] > 2
+    assert found["duration"] == pytest.approx(drawn.truth["duration"], abs=0.2)
+
+
+def test_the_films_of_an_index_are_listed_and_shown(drawn: FilmFolder, goldfish: Run) -> None:
+    rows = [json.loads(line) for line in goldfish("index list --json").stdout.splitlines()]
+    assert [Path(row["video"]).name for row in rows] == [drawn.video.name, "blade.srt"]
+    assert [row["model"] for row in rows] == ["minnow", None]
+    shown = goldfish("index show blade.srt").stdout
+    assert "0:00-0:30" in shown
+    assert "This blade has a dark past." in shown
+    film, *clips = map(json.loads, goldfish("index show --json blade.srt").stdout.splitlines())
+    assert film["complete"]
+    assert clips[0]["cues"][0]["start"] == 10.0
+
+
+def test_an_answer_has_its_citations(goldfish: Run) -> None:
+    done = goldfish("longask --json", "blade.srt", "Who is she searching for?")
+    found = json.loads(done.stdout)
+    assert list(found) == [
+        "question", "answer", "citations", "route", "steps", "coverage", "seconds",
+    ]  # fmt: skip
+    assert found["answer"] == "I'm searching for someone."
+    (cited,) = found["citations"]
+    assert list(cited) == ["video", "start", "end", "text", "score", "supported"]
+    assert (cited["start"], cited["end"], cited["supported"]) == (120.5, 123.0, True)
+    assert done.stderr == ""
+
+
+def test_an_answer_is_followed_by_a_table_of_its_evidence(goldfish: Run) -> None:
+    done = goldfish("longask", "blade.srt", "When is Scales mentioned?", "--explain")
+    assert done.stdout.splitlines() == [
+        "At 3:00-3:02.",
+        "",
+        "   time       evidence",
+        "1  3:00-3:02  Good night, Scales.",
+    ]
+    assert "route: when, about scale" in done.stderr
+
+
+def test_all_films_are_asked_unless_some_are_named(drawn: FilmFolder, goldfish: Run) -> None:
+    every = json.loads(goldfish("longask --json --quiet", "When is the blade mentioned?").stdout)
+    assert {Path(one["video"]).name for one in every["citations"]} == {"blade.srt"}
+    named = goldfish("longask --json --quiet", drawn.video, "When is the blade mentioned?")
+    assert json.loads(named.stdout)["citations"] == []
+
+
+def test_strict_refuses_what_nothing_bears_out(goldfish: Run) -> None:
+    lax = goldfish("longask", "blade.srt", "When does the unicorn appear?")
+    assert lax.exit_code == 0
+    assert "not in the film" in lax.stdout
+    strict = goldfish("longask --strict", "blade.srt", "When does the unicorn appear?")
+    assert strict.exit_code == 7
+    assert strict.stdout == lax.stdout
+    assert strict.stderr.startswith("error: Nothing in the index bears the answer out.\nhint:")
+
+
+def test_a_video_that_is_not_there_yet_is_indexed_first(tmp_path: Path) -> None:
+    path = tmp_path / "new film.srt"
+    path.write_text(SUBTITLES)
+    run = run_in(tmp_path / "index")
+    done = run("longask", path, "What is said at 2:01?")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("I'm searching for someone.\n")
+    assert run("index list").stdout.count("new film.srt") == 2  # as film and as its subtitles
+
+
+def test_a_film_that_is_removed_is_asked_no_more(goldfish: Run) -> None:
+    assert goldfish("index remove", "blade.srt").stdout == "blade.srt is no longer in the index.\n"
+    done = goldfish("longask", "blade.srt", "Who is she searching for?")
+    assert done.exit_code == 7
+    assert "has no film blade.srt" in done.stderr
+
+
+def test_films_travel_between_indexes(goldfish: Run, tmp_path: Path) -> None:
+    archive = tmp_path / "blade.goldfish"
+    assert goldfish("index export", archive, "blade.srt").exit_code == 0
+    elsewhere = run_in(tmp_path / "elsewhere")
+    assert elsewhere("index import", archive).stdout.startswith("1 films added")
+    done = elsewhere("longask", "Who is she searching for?")
+    assert done.stdout.startswith("I'm searching for someone.")
+
+
+def test_a_sound_index_is_found_sound_and_cleaned(goldfish: Run) -> None:
+    assert goldfish("index verify").stdout.endswith("2 films, no problem found.\n")
+    assert goldfish("index gc").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "message"),
+    [
+        ("index", 2, "There is no film."),
+        ("index nothing.mp4", 3, "There is no file nothing.mp4."),
+        ("index list", 7, "There is no index"),
+        ("longask What?", 7, "There is no index"),
+        ("longask nothing.mp4 What?", 7, "There is no index"),
+        ("index --clip-seconds 0 pyproject.toml", 2, "--clip-seconds is 0"),
+        ("index --overlap 40 pyproject.toml --clip-seconds 30", 2, "An overlap of 40 s"),
+        ("index import nothing.goldfish", 7, "nothing.goldfish"),
+    ],
+)
+def test_mistakes_get_one_line_and_their_code(
+    command: str, code: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    repository: Path,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(repository)
+    done = run_in(tmp_path / "no index")(command)
+    assert done.exit_code == code, done.stderr
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr.splitlines()[0]
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "no index").exists() or not list((tmp_path / "no index").glob("*.part"))
+
+
+def test_of_several_films_the_readable_ones_are_indexed(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.srt", tmp_path / "bad.srt"
+    good.write_text(SUBTITLES)
+    bad.write_text("")
+    run = run_in(tmp_path / "index")
+    done = run("index", bad, good)
+    assert done.exit_code == 8
+    assert "bad.srt" in done.stderr
+    assert json.loads(run("index list --json").stdout)["video"] == str(good)
