@@ -23,6 +23,7 @@ from goldfish_cli.media.scenes import (
 from goldfish_cli.media.video import Decoder, Frame, Image, VideoInfo, iter_frames
 
 MOST_LOOKS_A_SECOND = 12.0
+LOOKS_A_SHARE = 3.0  # of a clip's equal shares, each of which gives a frame
 SHORTEST_USUAL_CLIP = 2.0  # seconds, where clips are shots
 
 
@@ -61,7 +62,7 @@ def walk_clips(
         path: The film.
         info: What ``probe`` says of it.
         cutting: How long clips are.
-        num_frames: Frames to give of a clip, at most: those on screen in the middle of as many
+        num_frames: Frames to give of a clip, at most: those nearest to the middle of as many
             equal shares of it, repeats left out.
         prepare: Applied to a picture before it is kept, such as a model's own resizing.
         cues: What is said; borders prefer pauses.
@@ -77,6 +78,8 @@ def walk_clips(
     rate = min(max(LOOKS_A_SECOND, num_frames / shortest), MOST_LOOKS_A_SECOND)
     if info.frame_rate:
         rate = min(rate, float(info.frame_rate))
+    is_steady = info.frame_rate is not None and info.frame_rate >= 2 and not info.variable_rate
+    patience = 1.0 if is_steady else float("inf")  # seconds; a slide may stand for minutes
     cutter = Cutter(info.start, cues, cutting)
     kept: list[Frame] = []
     changes: list[float] = []
@@ -89,18 +92,21 @@ def walk_clips(
         nonlocal number
         for start, end in spans:
             is_wanted = wanted is None or wanted(start, end)
-            frames = _choose(kept, start, end, num_frames) if is_wanted else ()
+            frames = _choose(kept, start, end, num_frames, patience) if is_wanted else ()
             inside = tuple(one for one in changes if start < one < end)
             yield FilmClip(number, start, end, frames, inside)
             number += 1
             _forget(kept, end - cutting.overlap)
             changes[:] = [one for one in changes if one >= end - cutting.overlap]
 
+    apart = shortest * (1 - cutting.snap) / (LOOKS_A_SHARE * num_frames)
     finder = CutFinder()
+    last = float("-inf")
     before: Appearance | None = None
     for look in looks:
-        if kept and look.time <= kept[-1].time:
+        if look.time <= last:
             continue
+        last = look.time
         after = describe(look.image)
         difference = None if before is None else change_between(before, after)
         for change in finder.add(look.time, difference):
@@ -108,21 +114,31 @@ def walk_clips(
             yield from give(cutter.move_on(change, is_change=True))
         before = after
         yield from give(cutter.move_on(finder.known_to))
-        kept.append(replace(look, image=prepare(look.image)) if prepare else look)
+        if not kept or look.time - kept[-1].time >= apart - 1e-6:
+            kept.append(replace(look, image=prepare(look.image)) if prepare else look)
     for change in finder.finish():
         changes.append(change)
         yield from give(cutter.move_on(change, is_change=True))
     yield from give(cutter.finish(info.end))
 
 
-def _choose(kept: Sequence[Frame], start: float, end: float, count: int) -> tuple[Frame, ...]:
-    """The looks on screen in the middle of equal shares of a clip, each once."""
+def _choose(
+    kept: Sequence[Frame], start: float, end: float, count: int, patience: float
+) -> tuple[Frame, ...]:
+    """The looks nearest to the middle of equal shares of a clip, each once.
+
+    A look from before the clip still stands for it up to ``patience`` seconds later.
+    """
     times = [look.time for look in kept]
     chosen: list[Frame] = []
     for time in uniform_times(start, end, count):
-        place = bisect_right(times, time + 1e-6) - 1
-        look = kept[max(0, place)] if kept else None
-        if look is None or look.time < start - 1.0 or (chosen and chosen[-1] is look):
+        place = bisect_right(times, time)
+        look = min(
+            (one for one in kept[max(0, place - 1) : place + 1] if one.time < end),
+            key=lambda one: abs(one.time - time),
+            default=None,
+        )
+        if look is None or look.time < start - patience or (chosen and chosen[-1] is look):
             continue  # a gap where nothing decodes, or a repeat
         chosen.append(look)
     return tuple(chosen)
