@@ -73,6 +73,21 @@ def longask(
     explain: Annotated[
         bool, typer.Option("--explain", help="Show on stderr how the answer came about.")
     ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the answer as a page as well: timeline, pictures, subtitles, a player.",
+        ),
+    ] = None,
+    as_reference: Annotated[
+        bool,
+        typer.Option(
+            "--reference",
+            help="Answer as the published Goldfish does, to compare: the three nearest documents, "
+            "no frame looked at. Index with --reference first.",
+        ),
+    ] = False,
     open_: Annotated[
         int | None,
         typer.Option(
@@ -121,12 +136,18 @@ def longask(
         if name == "minnow" and is_default_model(model):
             notify(_MINNOW)
         looker = None
-        if clips and name is not None:
-            load, settings = _loader(name, profile, offline=offline)
-            looker = Looker(load, settings, notify)
-        vectors = vectors_of(store, notify, offline=offline)
-        coordinator = Coordinator(store, looker, vectors=vectors, budget=Budget(clips, seconds))
-        answer = coordinator.answer(question, films)
+        if clips and name is not None and not as_reference:
+            looker = Looker(*_loader(name, profile, offline=offline), notify)
+        if as_reference:
+            answer = _reference(store, question, films, name, profile, offline=offline)
+        else:
+            vectors = vectors_of(store, notify, offline=offline)
+            budget = Budget(clips, seconds)
+            answer = Coordinator(store, looker, vectors=vectors, budget=budget).answer(
+                question, films
+            )
+        if html is not None:
+            _write_page(store, answer, films, html)
     if answer.coverage < 1.0:
         notify(f"{answer.coverage:.0%} of the film is indexed; the answer is about that part.")
     _show(answer, as_json=as_json)
@@ -219,6 +240,33 @@ def _loader(
     return load, settings
 
 
+def _reference(
+    store: "IndexView",
+    question: str,
+    films: "Sequence[FilmRecord]",
+    name: str | None,
+    profile: str | None,
+    *,
+    offline: bool,
+) -> "LongAnswer":
+    from goldfish_cli.longvideo.embeddings import choose_embedder
+    from goldfish_cli.longvideo.reference import CLIP_SECONDS, answer_as_reference
+    from goldfish_cli.longvideo.vectors import embedder_of
+
+    if name is None or any(film.settings.get("seconds") != CLIP_SECONDS for film in films):
+        raise IndexFolderError(
+            "The index is not made as the reference makes it: of clips of 80 s.",
+            hint="Make another: goldfish index --reference VIDEO --index DIR",
+        )
+    embedder = choose_embedder(
+        embedder_of(store)[0], offline=offline, api_key=os.environ.get("OPENAI_API_KEY")
+    )
+    if embedder is None:
+        raise UsageError("The reference needs an embedder.", hint="Index with --embedder hashing")
+    load, settings = _loader(name, profile, offline=offline)
+    return answer_as_reference(store, load(), settings, embedder, question, films)
+
+
 def _show(answer: "LongAnswer", *, as_json: bool) -> None:
     from goldfish_cli.commands.turns import printable
     from goldfish_cli.longvideo.clock import span
@@ -242,6 +290,21 @@ def _show(answer: "LongAnswer", *, as_json: bool) -> None:
         for number, one in enumerate(answer.citations, start=1)
     ]
     table(["", *(["film"] if several else []), "time", "evidence", ""], rows)
+
+
+def _write_page(
+    store: "IndexView", answer: "LongAnswer", films: "Sequence[FilmRecord]", path: Path
+) -> None:
+    from goldfish_cli.longvideo.page import page
+
+    beside = path.with_name(path.name + ".part")
+    try:
+        beside.write_text(page(store, answer, films), encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise UsageError(
+            f"The page cannot be written to {path}: {error.strerror}.", hint="Name another file"
+        ) from error
 
 
 def _explain(answer: "LongAnswer") -> None:

@@ -78,6 +78,13 @@ def add(
             metavar="URL", help="A Chroma server for the vectors. Default: in the index folder."
         ),
     ] = None,
+    as_reference: Annotated[
+        bool,
+        typer.Option(
+            "--reference",
+            help="As the published Goldfish: clips of 80 s, cut where they end, and its prompt.",
+        ),
+    ] = False,
     no_wait: NoWait = False,
     profile: ProfileName = None,
     model: ModelName = None,
@@ -99,6 +106,7 @@ def add(
         subtitles=subtitles,
         embedder=embedder,
         chroma=chroma,
+        as_reference=as_reference,
         no_wait=no_wait,
         profile=profile,
         model=model,
@@ -120,6 +128,7 @@ def index_videos(
     subtitles: str = "auto",
     embedder: str | None = None,
     chroma: str | None = None,
+    as_reference: bool = False,
     no_wait: bool = False,
     profile: str | None = None,
     model: str | None = None,
@@ -139,6 +148,10 @@ def index_videos(
     choice = _subtitles(subtitles)
     if isinstance(choice, Path) and len(paths) > 1:
         raise UsageError("One subtitle file cannot belong to several films.", hint="Name one film")
+    if as_reference and (clip_seconds is not None or prompt is not None or overlap):
+        raise UsageError(
+            "--reference sets clips, overlap and prompt itself.", hint="Leave them out"
+        )
     seconds = _seconds(clip_seconds, model_name(model))
     for path in paths:
         if not path.exists():
@@ -148,6 +161,11 @@ def index_videos(
     from goldfish_cli.media.cutting import Cutting
 
     cutting = Cutting(seconds, overlap=overlap)
+    if as_reference:
+        from goldfish_cli.longvideo.reference import CLIP_SECONDS as REFERENCE_SECONDS
+        from goldfish_cli.longvideo.reference import SUMMARY_PROMPT
+
+        cutting, prompt = Cutting(REFERENCE_SECONDS, snap=0.0), SUMMARY_PROMPT
     notify = _notifier(quiet=quiet)
     name = model_name(model)
     settings = profile_for(profile, name, max_frames=frames)
