@@ -33,7 +33,8 @@ from goldfish_cli.media.subtitles import find_subtitles
 from goldfish_cli.media.video import Frame, VideoInfo, media_hash, probe
 from goldfish_cli.profiles import Profile
 
-THUMBNAIL_SIZE = (160, 90)
+THUMBNAIL_SIZE = (160, 120)
+"""Widest and highest, in pixels."""
 _VERSION = "1"  # of what is made of a clip; another number makes all of it again
 
 State = Literal["new", "reused", "failed"]
@@ -139,7 +140,7 @@ def index_film(
         else:
             clip = _tell(found, said, key, source, plan, model, profile, notify)
             state = "failed" if clip.failed else "new"
-            store.put_clip(film.id, clip, thumbnail=_thumbnail(found.frames))
+            store.put_clip(film.id, clip, thumbnail=_thumbnail(found.frames, source.info))
         counts[state] += 1  # type: ignore[index]  # one of the three
         yield ClipDone(clip, state, found.end - film.start)  # type: ignore[arg-type]
     _finish(store, film, number + 1, cues.rest(), source, plan)
@@ -335,11 +336,15 @@ class _Cues:
         return self.begun_before(float("inf"))
 
 
-def _thumbnail(frames: Sequence[Frame]) -> bytes | None:
-    if not frames:
+def _thumbnail(frames: Sequence[Frame], info: VideoInfo | None) -> bytes | None:
+    """The clip's middle picture as JPEG, in the film's own shape: models often see it squeezed."""
+    if not frames or info is None:
         return None
-    picture = pillow.fromarray(frames[len(frames) // 2].image)
-    picture.thumbnail(THUMBNAIL_SIZE)
+    scale = min(
+        most / there for most, there in zip(THUMBNAIL_SIZE, (info.width, info.height), strict=True)
+    )
+    size = max(1, round(scale * info.width)), max(1, round(scale * info.height))
+    picture = pillow.fromarray(frames[len(frames) // 2].image).resize(size)
     buffer = BytesIO()
     picture.save(buffer, "JPEG", quality=80)
     return buffer.getvalue()
