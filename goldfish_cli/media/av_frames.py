@@ -43,15 +43,23 @@ class FrameReader:
         limit: Time that may pass.
         threading: How pictures are shared among cores.
         notes: Receives a sentence for each thing that went wrong and was worked around.
+        loosely: A picture just before the one that is on screen will do, where that is cheaper.
     """
 
     def __init__(
-        self, path: Path, limit: TimeLimit, threading: Threading, notes: list[str]
+        self,
+        path: Path,
+        limit: TimeLimit,
+        threading: Threading,
+        notes: list[str],
+        *,
+        loosely: bool = False,
     ) -> None:
         self.path = path
         self.limit = limit
         self.threading = threading
         self.notes = notes
+        self._loosely = loosely
         self._files = ExitStack()
         self._damaged = 0
         self._usual_gap: int | None = None
@@ -234,6 +242,7 @@ class FrameReader:
     ) -> Iterator[VideoFrame]:
         context = self._stream.codec_context
         # Of an interlaced film a packet may be half a picture, and both halves are needed.
+        wanted = wanted and not self._loosely
         skip = "NONREF" if self._may_skip and self._progressive and not wanted else "DEFAULT"
         if context.skip_frame != skip:
             context.skip_frame = skip  # type: ignore[assignment]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av.error
@@ -10,10 +11,10 @@ import av.error
 from goldfish_cli.errors import VideoError
 from goldfish_cli.media.av_frames import FrameReader
 from goldfish_cli.media.av_open import choose_stream, open_container, unreadable
-from goldfish_cli.media.av_pictures import Orientation, orientation, upright_rgb
+from goldfish_cli.media.av_pictures import Orientation, orientation, small_rgb, upright_rgb
 from goldfish_cli.media.av_probe import probe_with_av
 from goldfish_cli.media.time_limit import TimeLimit
-from goldfish_cli.media.video_info import Frame, VideoInfo
+from goldfish_cli.media.video_info import Frame, Look, VideoInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,39 @@ class AvEngine:
                     image = upright_rgb(picture, upright[turn], size)
                     frame, shown = Frame(reader.seconds(picture), image), picture
                 yield frame
+        except (av.error.FFmpegError, ValueError, MemoryError) as error:
+            raise unreadable(path, error) from error
+        finally:
+            reader.close()
+
+    def looks_at(
+        self,
+        path: Path,
+        times: Sequence[float],
+        *,
+        width: int,
+        loosely: bool,
+        limit: TimeLimit,
+        notes: list[str],
+    ) -> Iterator[Look]:
+        """Pictures on screen at some ascending times, each once, at most ``width`` pixels wide.
+
+        If ``loosely``, pictures that no other refers to are passed over where the codec is known to
+        allow it, and the one before stands for them.
+        """
+        reader = FrameReader(path, limit, "AUTO", notes, loosely=loosely)
+        try:
+            shown = None
+            upright: dict[int, Orientation] = {}
+            for picture in reader.pictures_at(times):
+                if picture is shown:
+                    continue
+                shown, turn = picture, picture.rotation
+                if turn not in upright:
+                    upright[turn] = orientation(picture)
+                whole = partial(upright_rgb, picture, upright[turn], None)
+                small = small_rgb(picture, upright[turn], width)
+                yield Look(reader.seconds(picture), small, whole)
         except (av.error.FFmpegError, ValueError, MemoryError) as error:
             raise unreadable(path, error) from error
         finally:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from goldfish_cli.media.cues import Cue
@@ -20,9 +20,10 @@ from goldfish_cli.media.scenes import (
     change_between,
     describe,
 )
-from goldfish_cli.media.video import Decoder, Frame, Image, VideoInfo, iter_frames
+from goldfish_cli.media.video import Decoder, Frame, Image, VideoInfo, iter_looks
 
 MOST_LOOKS_A_SECOND = 12.0
+LOOK_WIDTH = 160  # pixels: enough to tell shots apart
 LOOKS_A_SHARE = 3.0  # of a clip's equal shares, each of which gives a frame
 SHORTEST_USUAL_CLIP = 2.0  # seconds, where clips are shots
 
@@ -84,8 +85,14 @@ def walk_clips(
     kept: list[Frame] = []
     changes: list[float] = []
     number = 0
-    looks = iter_frames(
-        path, fps=rate, decoder=decoder, timeout_s=timeout_s, info=info, notes=notes
+    looks = iter_looks(
+        path,
+        fps=rate,
+        width=LOOK_WIDTH,
+        decoder=decoder,
+        timeout_s=timeout_s,
+        info=info,
+        notes=notes,
     )
 
     def give(spans: Iterator[tuple[float, float]]) -> Iterator[FilmClip]:
@@ -107,7 +114,7 @@ def walk_clips(
         if look.time <= last:
             continue
         last = look.time
-        after = describe(look.image)
+        after = describe(look.small)
         difference = None if before is None else change_between(before, after)
         for change in finder.add(look.time, difference):
             changes.append(change)
@@ -115,7 +122,8 @@ def walk_clips(
         before = after
         yield from give(cutter.move_on(finder.known_to))
         if not kept or look.time - kept[-1].time >= apart - 1e-6:
-            kept.append(replace(look, image=prepare(look.image)) if prepare else look)
+            image = look.whole()
+            kept.append(Frame(look.time, prepare(image) if prepare else image))
     for change in finder.finish():
         changes.append(change)
         yield from give(cutter.move_on(change, is_change=True))

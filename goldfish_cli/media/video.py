@@ -11,6 +11,7 @@ asked for.
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from math import ceil, isfinite
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -22,7 +23,7 @@ from goldfish_cli.media.engine_decord import DecordEngine
 from goldfish_cli.media.identity import media_hash
 from goldfish_cli.media.stills import StillsEngine, is_still
 from goldfish_cli.media.time_limit import TimeLimit
-from goldfish_cli.media.video_info import Frame, Image, StreamInfo, VideoInfo
+from goldfish_cli.media.video_info import Frame, Image, Look, StreamInfo, VideoInfo
 
 __all__ = [
     "Decoder",
@@ -36,6 +37,9 @@ __all__ = [
     "probe",
     "read_frames",
 ]
+
+FRAMES_A_LOOK = 4
+"""From so many frames between two looks on, one just before will do: it is near enough."""
 
 Decoder = Literal["auto", "av", "decord"]
 """``auto``: PyAV, then decord where PyAV cannot read the file, which is noted."""
@@ -179,6 +183,76 @@ def iter_frames(
         yield frame
         limit.restart()
         frame = next(frames, None)
+
+
+def iter_looks(
+    path: Path,
+    *,
+    fps: float,
+    width: int,
+    decoder: Decoder = "auto",
+    timeout_s: float = 60.0,
+    info: VideoInfo | None = None,
+    notes: list[str] | None = None,
+) -> Iterator[Look]:
+    """Walk through a whole video at about ``fps`` looks a second, as cheaply as it can be done.
+
+    Each picture comes once. Of a film of many frames a second it need not be the very one on screen
+    at a multiple of 1/fps seconds, but one just before; it tells its own time.
+
+    Args:
+        path: A file, or a folder of frames.
+        fps: Looks a second.
+        width: Of the small pictures, in pixels, at most.
+        decoder: Which engine to use.
+        timeout_s: Seconds that any one look may take; what the caller does between is not counted.
+        info: What ``probe`` said, if it was asked already.
+        notes: Receives what went wrong and was worked around.
+
+    Raises:
+        VideoError: If no frame can be read, or time runs out.
+    """
+    info = info or probe(path, decoder=decoder, timeout_s=timeout_s)
+    times = [info.start + i / fps for i in range(max(1, ceil(info.duration * fps - 1e-6)))]
+    loosely = info.frame_rate is not None and info.frame_rate >= FRAMES_A_LOOK * fps
+    limit = TimeLimit(timeout_s, path)
+    notes = [] if notes is None else notes
+
+    def begin(engine: Engine) -> tuple[Look | None, Iterator[Look]]:
+        if isinstance(engine, AvEngine):
+            looks = engine.looks_at(
+                path, times, width=width, loosely=loosely, limit=limit, notes=notes
+            )
+        else:
+            frames = engine.frames_at(
+                path,
+                times,
+                size=None,
+                only_keyframes=False,
+                dense=True,
+                limit=limit,
+                notes=notes,
+            )
+            looks = _as_looks(frames)
+        return next(looks, None), looks
+
+    look, looks = _with_engines(path, decoder, limit, notes, begin)
+    while look is not None:
+        yield look
+        limit.restart()
+        look = next(looks, None)
+
+
+def _as_looks(frames: Iterator[Frame]) -> Iterator[Look]:
+    time = None
+    for frame in frames:
+        if frame.time != time:
+            yield Look(frame.time, frame.image, partial(_image_of, frame))
+        time = frame.time
+
+
+def _image_of(frame: Frame) -> Image:
+    return frame.image
 
 
 def frame_times(path: Path, *, decoder: Decoder = "auto", timeout_s: float = 120.0) -> list[float]:

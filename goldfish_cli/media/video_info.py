@@ -1,5 +1,6 @@
 """The values of the media room: what is known of a video, and one picture of it with its time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -70,3 +71,14 @@ class Frame:
 
     time: float
     image: Image
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A picture in small, which is cheap, and the way to the whole one."""
+
+    time: float
+    """Its own presentation time, in seconds."""
+    small: Image
+    whole: Callable[[], Image]
+    """Gives the upright picture in full size; to be called before the next look is taken."""

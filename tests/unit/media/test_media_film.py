@@ -8,7 +8,7 @@ from test_media_sampling import write_shots
 
 from goldfish_cli.media.cutting import Cutting
 from goldfish_cli.media.film import FilmClip, walk_clips
-from goldfish_cli.media.video import probe
+from goldfish_cli.media.video import iter_frames, iter_looks, probe
 
 SHOTS = [(40, 0), (30, 1), (50, 2)]  # frames at 10 a second, and patterns
 
@@ -94,3 +94,35 @@ def test_a_slide_stands_for_all_clips_while_it_is_shown(tmp_path: Path) -> None:
     clips = walk(path, Cutting(10.0))
     assert len(clips) >= 8
     assert all(clip.frames for clip in clips)
+
+
+def test_looks_are_pictures_of_the_film_with_their_own_times(film: Path) -> None:
+    looks = list(iter_looks(film, fps=10.0, width=64))
+    frames = list(iter_frames(film, fps=10.0))
+    assert [look.time for look in looks] == [frame.time for frame in frames]
+    assert {look.small.shape for look in looks} == {(48, 64, 3)}
+
+
+def test_a_look_gives_the_whole_picture_bit_by_bit(film: Path) -> None:
+    frames = iter_frames(film, fps=10.0)
+    for look, frame in zip(iter_looks(film, fps=10.0, width=64), frames, strict=True):
+        assert np.array_equal(look.whole(), frame.image)
+        thin = frame.image[1::2, 1::2].astype(int)
+        assert np.abs(look.small.astype(int) - thin).mean() < 12  # other colours, other pixels
+
+
+def test_looks_are_upright(tmp_path: Path, film: Path) -> None:
+    import av
+
+    turned = tmp_path / "turned.mp4"
+    with av.open(str(film)) as source, av.open(str(turned), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        stream.metadata["rotate"] = "90"
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    info = probe(turned)
+    look = next(iter(iter_looks(turned, fps=1.0, width=64, info=info)))
+    assert look.whole().shape == (info.height, info.width, 3)
+    assert (look.small.shape[0] > look.small.shape[1]) == (info.height > info.width)
