@@ -203,7 +203,7 @@ def _register(
 ) -> FilmRecord:
     """Write down that the film is being worked on, under the name it has now."""
     before = store.film(source.id)
-    here = str(source.path.absolute())
+    here = str(source.path.parent.resolve() / source.path.name)
     paths = tuple(one for one in (before.paths if before else ()) if one != here)
     settings: dict[str, Any] = {
         "model": model.name if model else None,

@@ -1,7 +1,11 @@
 """Embedders, vectors in a real Chroma, and both rankings together."""
 
 import json
+import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -213,6 +217,48 @@ def test_a_server_gives_one_vector_a_text(server: str) -> None:
     )
     with pytest.raises(ModelError, match="gives no vectors"):
         choose_embedder(f"openai:large@{server}").encode(["a"], "query")  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def chroma(tmp_path: Path) -> Iterator[str]:
+    """A Chroma server of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        str(Path(sys.executable).with_name("chroma")),
+        "run",
+        "--path",
+        str(tmp_path / "srv"),
+    ]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        for _ in range(300):
+            with socket.socket() as trial:
+                if trial.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+        process.kill()
+
+
+def test_vectors_can_lie_on_a_chroma_server(store: IndexStore, chroma: str) -> None:
+    store.put_film(film("beef", name="dog.mp4"))
+    store.put_clip("beef", clip(0, "A dog barks."))
+    vectors = VectorStore(store, HashingEmbedder(), url=chroma)
+    assert fill(vectors) == 4
+    assert fill(vectors) == 0
+    local = VectorStore(store, HashingEmbedder())
+    fill(local)
+    found, exact = dict(vectors.search("a barking dog")), dict(local.search("a barking dog"))
+    assert found == pytest.approx(exact, abs=1e-3)
+    only = vectors.search("a barking dog", films=["beef"])
+    assert [store.passages_of([row])[0].film for row, _ in only] == ["beef"]
+
+
+def test_a_chroma_server_that_is_not_there_is_named(store: IndexStore) -> None:
+    with pytest.raises(IndexFolderError, match=r"127\.0\.0\.1:9 cannot be opened"):
+        fill(VectorStore(store, HashingEmbedder(), url="http://127.0.0.1:9"))
 
 
 def test_names_that_are_none_are_refused() -> None:
