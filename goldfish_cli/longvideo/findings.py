@@ -119,10 +119,12 @@ def in_order(view: FilmView, question: Question) -> Finding:
 
 def spoken(view: FilmView, question: Question) -> Finding:
     """What is said while something is seen, or about something."""
-    seen = [fit for fit in view.fits(question.phrases[-1:], view.seen) if fit.score >= FULL]
-    if not seen and not view.fits(question.phrases, view.said):
-        seen = [Fit(one, WEAK) for one in view.nearest_named(question.phrases[-1])]
-    if seen and not view.fits(question.phrases[-1:], view.said)[:1]:
+    about = question.phrases[-1:]
+    if any(fit.score >= FULL for fit in view.fits(about, view.said)):
+        return NOTHING  # it is spoken of itself
+    seen = [fit for fit in view.fits(about, view.seen) if fit.score >= FULL]
+    seen = seen or [Fit(one, WEAK) for one in view.nearest_named(about[0])]
+    if seen:
         clip = view.clip(seen[0].statement.clip)
         cues = [one for one in view.said if one.clip == clip.number]
         beside = [
