@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from goldfish_cli.errors import MissingPackageError, VideoError
@@ -40,7 +39,7 @@ def play(path: Path, seconds: float) -> None:
     subprocess.Popen(
         command_for(path, seconds),
         stdin=subprocess.DEVNULL,
-        stdout=sys.stderr,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )

@@ -1,16 +1,22 @@
 """``goldfish index`` and ``goldfish longask`` as a user meets them."""
 
 import json
+import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from film_parts import FilmFolder, draw_film
+from film_parts import FilmFolder, draw_film, plan_for
 from typer.testing import CliRunner, Result
 
+from goldfish_cli.backends.native import NativeModel
 from goldfish_cli.cli import app
+from goldfish_cli.longvideo.indexer import index_film
+from goldfish_cli.longvideo.store import IndexStore
+from goldfish_cli.profiles import load_profile
 
 Run = Callable[..., Result]
 SUBTITLES = """1
@@ -189,3 +195,79 @@ def test_of_several_films_the_readable_ones_are_indexed(tmp_path: Path) -> None:
     assert done.exit_code == 8
     assert "bad.srt" in done.stderr
     assert json.loads(run("index list --json").stdout)["video"] == str(good)
+
+
+def test_a_second_writer_refuses_if_told_not_to_wait(goldfish: Run, tmp_path: Path) -> None:
+    with IndexStore.create_or_open(tmp_path / "index", wait_s=0):
+        blade = tmp_path / "pyproject.srt"
+        blade.write_text(SUBTITLES)
+        for command in ("index remove blade.srt", "index gc", f"index {blade}"):
+            done = goldfish(f"{command} --no-wait")
+            assert done.exit_code == 7
+            assert f"is being written by process {os.getpid()}" in done.stderr
+        assert goldfish("longask", "blade.srt", "Who is she searching for?").exit_code == 0
+
+
+def test_an_index_can_be_asked_while_it_grows(drawn: FilmFolder, tmp_path: Path) -> None:
+    minnow = NativeModel.load("minnow", load_profile("cpu", threads=1), offline=True)
+    run = run_in(tmp_path / "index")
+    with IndexStore.create_or_open(tmp_path / "index", wait_s=0) as store:
+        profile = load_profile("cpu", threads=1)
+        growing = index_film(store, minnow, drawn.video, plan_for(minnow), profile)
+        first = next(growing)
+        name = " ".join(first.clip.summary.split()[1:3])
+        done = run("longask --json --budget 0", f"When does the {name} appear?")
+        found = json.loads(done.stdout)
+        assert 0.0 < found["coverage"] < 1.0
+        assert found["citations"][0]["start"] < first.clip.end
+        assert "of the film is indexed" in done.stderr
+        for _ in growing:
+            pass
+    whole = run("longask --json --budget 0", f"When does the {name} appear?")
+    assert json.loads(whole.stdout)["coverage"] == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_citation_is_played_at_its_time(
+    goldfish: Run, filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    player, heard = tmp_path / "bin" / "mpv", tmp_path / "heard"
+    player.parent.mkdir()
+    player.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {heard}.part && mv {heard}.part {heard}\n')
+    player.chmod(0o755)
+    monkeypatch.setenv("PATH", str(player.parent), prepend=":")
+    done = goldfish("longask --open 1", "blade.srt", "Who is she searching for?")
+    assert done.exit_code == 0, done.stderr
+    for _ in range(100):
+        if heard.exists():
+            break
+        time.sleep(0.05)
+    assert heard.read_text().splitlines() == [
+        "--start=120.50",
+        str(filled.parent / "blade.srt"),
+    ]
+    beyond = goldfish("longask --open 5", "blade.srt", "Who is she searching for?")
+    assert beyond.exit_code == 2
+    assert "no citation 5" in beyond.stderr
+
+
+def test_an_answer_becomes_a_page(goldfish: Run, tmp_path: Path) -> None:
+    page = tmp_path / "answer.html"
+    done = goldfish("longask --html", page, "blade.srt", "Who is she searching for?")
+    assert done.exit_code == 0
+    assert "I&#x27;m searching for someone." in page.read_text()
+    nowhere = goldfish("longask --html", tmp_path / "no" / "a.html", "blade.srt", "Who is she?")
+    assert nowhere.exit_code == 2
+    assert nowhere.stderr.startswith("error: The page cannot be written")
+
+
+def test_the_published_procedure_wants_an_index_of_its_own(
+    drawn: FilmFolder, goldfish: Run, tmp_path: Path
+) -> None:
+    refused = goldfish("longask --reference", drawn.video, "What happens?")
+    assert refused.exit_code == 7
+    assert "clips of 80 s" in refused.stderr
+    run = run_in(tmp_path / "reference")
+    assert run("index --reference --profile cpu", drawn.video).exit_code == 0
+    done = json.loads(run("longask --reference --json -q", "What happens?").stdout)
+    assert done["route"] == "reference"
+    assert not any(one["supported"] for one in done["citations"])
