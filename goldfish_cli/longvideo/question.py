@@ -23,6 +23,7 @@ Phrase = tuple[str, ...]
 """Stems of words that stand side by side."""
 
 _LIGHT_WORDS = """
+    timestamp timestamps count number occasion occasions places
     appear appears happen happens occur occurs show shows shown see seen come comes take takes
     place visible find found time times moment moments video film movie clip scene scenes
     footage part parts thing things event events first last next exactly many often turn exist

@@ -42,6 +42,20 @@ def test_what_it_is_about_is_kept_as_written_and_as_stems() -> None:
     assert question.phrases == (("green", "star", "move", "left"),)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Count the red squares in the film.",
+        "What is the timestamp of the red squares?",
+        "At which moment do the red squares show up?",
+        "How often are the red squares on screen?",
+        "Name every place where the red squares can be seen.",
+    ],
+)
+def test_words_by_which_people_ask_are_not_what_they_ask_about(text: str) -> None:
+    assert read_question(text).names == ("red squares",)
+
+
 def test_an_order_is_about_what_happens_before_or_after() -> None:
     question = read_question("What happens right after the red circle grows?")
     assert (question.order, question.names) == ("after", ("red circle grows",))
