@@ -60,7 +60,7 @@ def longask(
             metavar="CLIPS",
             help="Clips that may be looked at again; 0: answer from the index alone.",
         ),
-    ] = 3,
+    ] = 5,
     seconds: Annotated[
         float | None,
         typer.Option(

@@ -33,8 +33,13 @@ NEAREST = 3
 _YES_NO = re.compile(
     r"^\W*(?:is|are|was|were|does|do|did|can|could|has|have|will)\b(?!.*\bor\b)", re.IGNORECASE
 )
+_IS_THERE = ("Is there a {name}?", "Can you see a {name}?", "Does a {name} appear?")
+"""One question in three wordings: most of the answers decide."""
+NAME_WORDS = 2
+"""Of what is asked about, so many words name a thing; what it does comes after."""
+_YES = re.compile(r"\W*yes\b", re.IGNORECASE)
 _NO = re.compile(r"\W*(?:no|not|there (?:is|are) no|none)\b|$", re.IGNORECASE)
-_BY_ROUTE: dict[str, Callable[[FilmView, Question], Finding]] = {
+_BY_ROUTE: dict[str, Callable[[FilmView, Question, Sequence[Fit]], Finding]] = {
     "time": findings.at_time,
     "when": findings.when,
     "order": findings.in_order,
@@ -47,8 +52,8 @@ _BY_ROUTE: dict[str, Callable[[FilmView, Question], Finding]] = {
 class Budget:
     """What a question may cost; looking again is all that costs much."""
 
-    clips: int = 3
-    """Clips that are looked at again."""
+    clips: int = 5
+    """Clips that are looked at again, for each film."""
     seconds: float | None = None
     began: float = field(default_factory=time.monotonic)
 
@@ -144,8 +149,12 @@ class Coordinator:
 
     def _find(self, question: Question, view: FilmView) -> Finding:
         """Scan the film's statements by the question's route."""
+        fits = findings.full_fits(view, question) if question.phrases else []
+        found = self._confirm(question, view, fits) if question.route != "time" else fits
+        if fits and not found:
+            return findings.NOTHING
         if question.route in _BY_ROUTE:
-            finding = _BY_ROUTE[question.route](view, question)
+            finding = _BY_ROUTE[question.route](view, question, found)
             self._step("scan", f"{len(view.statements)} statements, {len(finding.evidence)} fit")
             return finding
         if question.about_speech and question.phrases:
@@ -153,13 +162,36 @@ class Coordinator:
             if finding.text:
                 self._step("scan", "what is said beside it")
                 return finding
-        fits = findings.full_fits(view, question)
-        if fits and question.about_events:
-            return Finding(" ".join(fit.statement.text for fit in fits[:3]), tuple(fits[:3]))
+        if found and question.about_events:
+            return Finding(" ".join(fit.statement.text for fit in found[:3]), tuple(found[:3]))
         if _YES_NO.match(question.text) and question.phrases:
-            self._step("scan", f"{len(fits)} of {len(view.statements)} statements show it")
-            return Finding("Yes.", tuple(fits)) if fits else findings.NOTHING
-        return Finding("", tuple(fits))
+            self._step("scan", f"{len(found)} of {len(view.statements)} statements show it")
+            return Finding("Yes.", tuple(found)) if found else findings.NOTHING
+        return Finding("", tuple(found))
+
+    def _confirm(self, question: Question, view: FilmView, fits: Sequence[Fit]) -> Sequence[Fit]:
+        """Ask the model whether the clips of a rare thing show it, and drop those that do not.
+
+        A summary that names the wrong thing once in a hundred times invents one an hour. Of a thing
+        that is told of in more clips than may be looked at, nothing is asked.
+        """
+        seen = dict.fromkeys(fit.statement.clip for fit in fits if fit.statement.kind == "seen")
+        if self._looker is None or not seen or not self._budget.allows(len(seen) - 1):
+            return fits
+        name = " ".join(question.names[0].split()[:NAME_WORDS])
+        denied = set()
+        for number in seen:
+            clip = view.clip(number)
+            said = [self._looker.ask(view.film, clip, text.format(name=name)) for text in _IS_THERE]
+            if said[0] is None:
+                return fits  # the film is away
+            yes = sum(_YES.match(one or "") is not None for one in said)
+            if 2 * yes < len(said):
+                denied.add(number)
+        self._step("check", f"{name}: {len(seen) - len(denied)} of {len(seen)} clips show it")
+        return [
+            fit for fit in fits if fit.statement.kind != "seen" or fit.statement.clip not in denied
+        ]
 
     def _films_to_ask(
         self, question: Question, films: Sequence[FilmRecord]

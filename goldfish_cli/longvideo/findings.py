@@ -38,7 +38,7 @@ class Finding:
 NOTHING = Finding("", ())
 
 
-def at_time(view: FilmView, question: Question) -> Finding:
+def at_time(view: FilmView, question: Question, _: Sequence[Fit] = ()) -> Finding:
     """What is seen or said at a time, or between two."""
     start = view.film.start + question.times[0]
     if start > view.film.end:
@@ -55,9 +55,8 @@ def at_time(view: FilmView, question: Question) -> Finding:
     return Finding(_joined(found), _whole(found))
 
 
-def when(view: FilmView, question: Question) -> Finding:
-    """At what times something is seen or said."""
-    found = full_fits(view, question)
+def when(view: FilmView, question: Question, found: Sequence[Fit]) -> Finding:
+    """At what times something is seen or said, given the statements that tell of it."""
     if not found:
         return NOTHING
     spans = _spans([fit.statement for fit in found])
@@ -76,9 +75,8 @@ def when(view: FilmView, question: Question) -> Finding:
     return Finding(f"At {_listed(told)}{more}.", tuple(kept))
 
 
-def count(view: FilmView, question: Question) -> Finding:
-    """How many times something is seen or said."""
-    found = full_fits(view, question)
+def count(view: FilmView, question: Question, found: Sequence[Fit]) -> Finding:
+    """How many times something is seen or said, given the statements that tell of it."""
     if question.times:
         start, end = (view.film.start + time for time in (question.times[0], question.times[-1]))
         start = view.film.start if len(question.times) == 1 else start
@@ -90,9 +88,8 @@ def count(view: FilmView, question: Question) -> Finding:
     return Finding(f"{word.capitalize()} {'time' if number == 1 else 'times'}.", tuple(found))
 
 
-def listing(view: FilmView, question: Question) -> Finding:
+def listing(view: FilmView, question: Question, found: Sequence[Fit]) -> Finding:
     """Every place where something is seen or said, with its time."""
-    found = full_fits(view, question)
     lines = [
         f"{span(one.start - view.film.start, one.end - view.film.start)} {one.text}"
         for one in (fit.statement for fit in found)
@@ -100,8 +97,8 @@ def listing(view: FilmView, question: Question) -> Finding:
     return Finding("\n".join(lines), tuple(found))
 
 
-def in_order(view: FilmView, question: Question) -> Finding:
-    """What comes first or last, or right after or before something."""
+def in_order(view: FilmView, question: Question, found: Sequence[Fit]) -> Finding:
+    """What comes first or last, or right after or before what some statements tell."""
     if question.order in ("first", "last"):
         if question.about_speech:
             cues = view.said[:1] if question.order == "first" else view.said[-1:]
@@ -111,7 +108,7 @@ def in_order(view: FilmView, question: Question) -> Finding:
             return NOTHING
         chosen = moments[0 if question.order == "first" else -1]
         return Finding(_joined(chosen), _whole(chosen))
-    anchors = [fit.statement for fit in full_fits(view, question)]
+    anchors = [fit.statement for fit in found]
     if not anchors and question.phrases:
         anchors = view.nearest_named(question.phrases[0])
     return _beside(view, question, anchors) if anchors else NOTHING
