@@ -1,13 +1,14 @@
 """``goldfish longask``: a question about films, answered from an index with its evidence."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from goldfish_cli.commands.ask import _MINNOW, _notifier
-from goldfish_cli.commands.index.add import index_videos
+from goldfish_cli.commands.index.add import index_videos, load
 from goldfish_cli.commands.index.folder import (
     IndexFolder,
     NoWait,
@@ -26,7 +27,6 @@ from goldfish_cli.commands.options import (
     profile_for,
 )
 from goldfish_cli.commands.output import show, show_json, table
-from goldfish_cli.commands.startup import without_collector
 from goldfish_cli.errors import IndexFolderError, UnsupportedAnswerError, UsageError
 
 if TYPE_CHECKING:
@@ -228,16 +228,7 @@ def _loader(
 ) -> "tuple[Callable[[], VideoLanguageModel], Profile]":
     """What loads the model, once a clip has to be looked at; loading takes seconds."""
     settings = profile_for(profile, name, spare_memory=True)
-
-    def load() -> "VideoLanguageModel":
-        with without_collector():
-            from goldfish_cli.backends.choose import load_backend
-
-            return load_backend(
-                name, settings, offline=offline, api_key=os.environ.get("OPENAI_API_KEY")
-            )
-
-    return load, settings
+    return partial(load, name, settings, offline=offline), settings
 
 
 def _reference(
@@ -263,8 +254,8 @@ def _reference(
     )
     if embedder is None:
         raise UsageError("The reference needs an embedder.", hint="Index with --embedder hashing")
-    load, settings = _loader(name, profile, offline=offline)
-    return answer_as_reference(store, load(), settings, embedder, question, films)
+    load_now, settings = _loader(name, profile, offline=offline)
+    return answer_as_reference(store, load_now(), settings, embedder, question, films)
 
 
 def _show(answer: "LongAnswer", *, as_json: bool) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
-from typer.core import TyperGroup
 
 from goldfish_cli.commands import options
+from goldfish_cli.commands.groups import CommandBesideOthers
 from goldfish_cli.commands.output import (
     note,
     show,
@@ -28,24 +28,14 @@ if TYPE_CHECKING:
 StageName = Literal["1", "2", "3", "all"]
 
 
-class TrainGroup(TyperGroup):
-    """``train STAGE`` is a command with options of its own; ``train compare`` is one beside it."""
-
-    allow_interspersed_args = True
-    allow_extra_args = False
+class TrainGroup(CommandBesideOthers):
+    """``train STAGE``, and ``train compare`` beside it."""
 
     def make_context(
-        self,
-        info_name: str | None,
-        args: list[str],
-        parent: Any = None,
-        **extra: Any,
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
-        """Read a command line, as the group's own or as that of the command it begins with."""
+        """Read a command line; a stage that is mistyped is told from a strange argument."""
         first = args[0] if args else ""
-        if first in self.commands:
-            command = self.commands[first]
-            return command.make_context(f"{info_name} {first}", args[1:], parent, **extra)
         nearest = get_close_matches(first, [*get_args(StageName), *self.commands], n=1)
         if nearest and nearest[0] != first:
             raise UsageError(

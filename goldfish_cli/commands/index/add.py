@@ -1,5 +1,6 @@
 """``goldfish index VIDEO...``: cut films into clips, describe them, keep what is found."""
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -173,7 +174,7 @@ def index_videos(
     if not all(is_subtitle_file(path) for path in paths):
         if is_default_model(model):
             notify(_MINNOW)
-        backend = _load(name, settings, offline=offline)
+        backend = load(name, settings, offline=offline)
     plan = IndexPlan(
         cutting,
         backend.num_frames(settings) if backend else 1,
@@ -256,9 +257,8 @@ def _index_one(
             reached = done.seconds
 
 
-def _load(name: str, settings: "Profile", *, offline: bool) -> "VideoLanguageModel":
-    import os
-
+def load(name: str, settings: "Profile", *, offline: bool) -> "VideoLanguageModel":
+    """Load the model that looks at films."""
     with without_collector():
         from goldfish_cli.backends.choose import load_backend
 

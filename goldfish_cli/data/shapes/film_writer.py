@@ -23,6 +23,8 @@ from goldfish_cli.data.shapes.writer import (
     Progress,
     Split,
     claim,
+    cue_record,
+    event_record,
     worker_pool,
     write_bytes,
     write_json,
@@ -133,20 +135,8 @@ def _clip(one: FilmClip) -> dict[str, Any]:
         "start": round(one.start, 3),
         "end": round(one.end, 3),
         "relation": one.clip.relation,
-        "events": [
-            {
-                "start": round(event.start, 3),
-                "end": round(event.end, 3),
-                "colour": event.colour,
-                "shape": event.shape,
-                "action": event.action,
-            }
-            for event in one.events
-        ],
-        "narration": [
-            {"start": round(cue.start, 3), "end": round(cue.end, 3), "text": cue.text}
-            for cue in one.narration
-        ],
+        "events": [event_record(event) for event in one.events],
+        "narration": [cue_record(cue) for cue in one.narration],
     }
 
 

@@ -24,7 +24,7 @@ from PIL import Image
 from goldfish_cli.data.shapes.encode import VideoFormat, encode_clip, sample_format
 from goldfish_cli.data.shapes.language import caption, sample_questions
 from goldfish_cli.data.shapes.render import Painter, sample_look
-from goldfish_cli.data.shapes.world import Clip, sample_clip
+from goldfish_cli.data.shapes.world import Clip, Event, Narration, sample_clip
 from goldfish_cli.errors import AnnotationError
 from goldfish_cli.media.cues import Cue
 from goldfish_cli.media.subtitle_writing import srt_text
@@ -164,23 +164,27 @@ def _record(
         "caption": caption(clip),
         "relation": clip.relation,
         "duration": round(clip.duration, 3),
-        "events": [
-            {
-                "start": round(event.start, 3),
-                "end": round(event.end, 3),
-                "colour": event.colour,
-                "shape": event.shape,
-                "action": event.action,
-            }
-            for event in clip.events
-        ],
-        "narration": [
-            {"start": round(cue.start, 3), "end": round(cue.end, 3), "text": cue.text}
-            for cue in clip.narration
-        ],
+        "events": [event_record(event) for event in clip.events],
+        "narration": [cue_record(cue) for cue in clip.narration],
         "video": asdict(form),
         "questions": questions,
     }
+
+
+def event_record(event: Event) -> dict[str, Any]:
+    """An event as the truth tells it."""
+    return {
+        "start": round(event.start, 3),
+        "end": round(event.end, 3),
+        "colour": event.colour,
+        "shape": event.shape,
+        "action": event.action,
+    }
+
+
+def cue_record(cue: Narration) -> dict[str, Any]:
+    """A cue as the truth tells it."""
+    return {"start": round(cue.start, 3), "end": round(cue.end, 3), "text": cue.text}
 
 
 def _caption_item(record: dict[str, Any]) -> dict[str, str]:
