@@ -80,6 +80,7 @@ def walk_clips(
     if info.frame_rate:
         rate = min(rate, float(info.frame_rate))
     is_steady = info.frame_rate is not None and info.frame_rate >= 2 and not info.variable_rate
+    shown_s = float(1 / info.frame_rate) if info.frame_rate else 0.0
     patience = 1.0 if is_steady else float("inf")  # seconds; a slide may stand for minutes
     cutter = Cutter(info.start, cues, cutting)
     kept: list[Frame] = []
@@ -99,7 +100,7 @@ def walk_clips(
         nonlocal number
         for start, end in spans:
             is_wanted = wanted is None or wanted(start, end)
-            frames = _choose(kept, start, end, num_frames, patience) if is_wanted else ()
+            frames = _choose(kept, start, end, num_frames, shown_s, patience) if is_wanted else ()
             inside = tuple(one for one in changes if start < one < end)
             yield FilmClip(number, start, end, frames, inside)
             number += 1
@@ -131,21 +132,21 @@ def walk_clips(
 
 
 def _choose(
-    kept: Sequence[Frame], start: float, end: float, count: int, patience: float
+    kept: Sequence[Frame], start: float, end: float, count: int, shown_s: float, patience: float
 ) -> tuple[Frame, ...]:
     """The looks nearest to the middle of equal shares of a clip, each once.
 
-    A look from before the clip still stands for it up to ``patience`` seconds later.
+    A picture is on screen for ``shown_s`` seconds at least. A look from before the clip still
+    stands for it up to ``patience`` seconds later.
     """
     times = [look.time for look in kept]
     chosen: list[Frame] = []
     for time in uniform_times(start, end, count):
         place = bisect_right(times, time)
-        look = min(
-            (one for one in kept[max(0, place - 1) : place + 1] if one.time < end),
-            key=lambda one: abs(one.time - time),
-            default=None,
-        )
+        beside = [one for one in kept[max(0, place - 1) : place + 1] if one.time < end]
+        if beside and 0 <= time - beside[0].time < shown_s:
+            beside = beside[:1]  # it is the very picture on screen
+        look = min(beside, key=lambda one: abs(one.time - time), default=None)
         if look is None or look.time < start - patience or (chosen and chosen[-1] is look):
             continue  # a gap where nothing decodes, or a repeat
         chosen.append(look)
