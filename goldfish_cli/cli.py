@@ -1,11 +1,13 @@
 """The ``goldfish`` command: the one place where errors become text and exit codes."""
 
+import errno
 import logging
 import os
 import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -15,11 +17,18 @@ from goldfish_cli import __version__
 from goldfish_cli.commands import ask, doctor, index, longask, model, prep, profile, train
 from goldfish_cli.commands.output import report_error
 from goldfish_cli.commands.startup import leave
-from goldfish_cli.errors import GoldfishError, OutOfMemoryError
+from goldfish_cli.errors import GoldfishError, OutOfMemoryError, VideoError
 
 _ORDER = ("ask", "index", "longask", "prep", "train", "profile", "model", "doctor")
 _BUG = 1
 _INTERRUPTED = 130
+# What a path or a disk does not allow: nothing of ours is broken.
+_PLACES = frozenset(
+    {
+        errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EEXIST,
+        errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG,
+    }
+)  # fmt: skip
 _BROKEN_PIPE = 141  # what a shell reports of a process that SIGPIPE ended
 
 
@@ -80,6 +89,11 @@ def _explain(error: BaseException) -> int:
         error = OutOfMemoryError(
             f"Out of memory: {_first_line(error) or 'the machine has no more to give'}",
             hint="Take a smaller profile or fewer frames; see: goldfish profile list",
+        )
+    if isinstance(error, OSError) and error.errno in _PLACES:
+        what = f": {error.filename}" if error.filename else ""
+        error = VideoError(
+            f"{error.strerror}{what}.", hint="Check the path, and the room and the rights there"
         )
     if isinstance(error, GoldfishError):
         report_error(str(error), error.hint)
@@ -163,6 +177,9 @@ def main() -> None:
         warnings.simplefilter("ignore")  # the libraries' advice to programmers
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
         logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # who started us has closed it
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - open to the end
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # an answer in any script, a name in no encoding
             stream.reconfigure(errors="backslashreplace")

@@ -14,6 +14,7 @@ from goldfish_cli.commands.index.folder import (
     NoWait,
     find_one,
     folder_for,
+    is_file,
     vectors_of,
 )
 from goldfish_cli.commands.options import (
@@ -26,8 +27,14 @@ from goldfish_cli.commands.options import (
     model_name,
     profile_for,
 )
-from goldfish_cli.commands.output import show, show_json, table
-from goldfish_cli.errors import IndexFolderError, UnsupportedAnswerError, UsageError
+from goldfish_cli.commands.output import show, show_json, table, write_text
+from goldfish_cli.errors import (
+    IndexFolderError,
+    PartialError,
+    UnsupportedAnswerError,
+    UsageError,
+    VideoError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -108,12 +115,14 @@ def longask(
     Example: goldfish longask film.mp4 "When does the green star appear?"
     """
     *names, question = films_and_question
-    if not question.strip():
-        raise UsageError("The question is empty.", hint="The question comes last.")
-    if Path(question).is_file() and " " not in question.strip():
+    if not names and is_file(question):
         raise UsageError(
             f"{question} is a file, not a question.", hint='The question comes last: "What ...?"'
         )
+
+    from goldfish_cli.inference.questions import check_question
+
+    question = check_question(question)
     notify = _notifier(quiet=quiet)
     folder = folder_for(index)
     _index_missing(
@@ -124,6 +133,7 @@ def longask(
         model=model,
         quiet=quiet,
         offline=offline,
+        notify=notify,
     )
 
     from goldfish_cli.longvideo.coordinator import Budget, Coordinator
@@ -154,7 +164,7 @@ def longask(
     if explain:
         _explain(answer)
     if open_ is not None:
-        _open(answer, open_)
+        _open(answer, films, open_)
     if strict and not answer.is_supported:
         raise UnsupportedAnswerError(
             "Nothing in the index bears the answer out.",
@@ -171,29 +181,38 @@ def _index_missing(
     model: str | None,
     quiet: bool,
     offline: bool,
+    notify: "Callable[[str], None]",
 ) -> None:
     """Index the named videos that the index does not hold, or not wholly."""
     from goldfish_cli.longvideo.store import IndexStore
     from goldfish_cli.media.video import media_hash
 
-    paths = [Path(name) for name in names if Path(name).is_file()]
+    paths = [Path(name) for name in names if is_file(name)]
     if not paths:
         return
-    missing = paths
+    known: dict[str, FilmRecord] = {}
     if (folder_for(index) / "index.sqlite").exists():
         with IndexStore.read(folder_for(index)) as store:
             known = {film.id: film for film in store.films()}
-        missing = [path for path in paths if (known.get(media_hash(path)) is None)]
-    if missing:
+    found = {path: known.get(media_hash(path)) for path in paths}
+    missing = [path for path, film in found.items() if film is None or not film.complete]
+    if not missing:
+        return
+    try:
         index_videos(
             missing,
             index,
-            no_wait=no_wait,
+            no_wait=no_wait or None not in found.values(),
             profile=profile,
             model=model,
             quiet=quiet,
             offline=offline,
+            notify=notify,
         )
+    except (PartialError, IndexFolderError) as error:
+        if None in found.values() and isinstance(error, IndexFolderError):
+            raise
+        notify(str(error))  # the others can be asked, and so can what is there of this one
 
 
 def _films(store: "IndexView", names: list[str]) -> "Sequence[FilmRecord]":
@@ -204,7 +223,7 @@ def _films(store: "IndexView", names: list[str]) -> "Sequence[FilmRecord]":
         return store.films()
     found = {}
     for name in names:
-        film = store.film(media_hash(Path(name))) if Path(name).is_file() else None
+        film = store.film(media_hash(Path(name))) if is_file(name) else None
         film = film or find_one(store, name)
         found[film.id] = film
     return list(found.values())
@@ -275,7 +294,7 @@ def _show(answer: "LongAnswer", *, as_json: bool) -> None:
             number,
             *([Path(one.video).name] if several else []),
             span(one.start, one.end),
-            printable(one.text),
+            printable(" ".join(one.text.split())),
             "" if one.supported else "not borne out",
         ]
         for number, one in enumerate(answer.citations, start=1)
@@ -288,14 +307,7 @@ def _write_page(
 ) -> None:
     from goldfish_cli.longvideo.page import page
 
-    beside = path.with_name(path.name + ".part")
-    try:
-        beside.write_text(page(store, answer, films), encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        raise UsageError(
-            f"The page cannot be written to {path}: {error.strerror}.", hint="Name another file"
-        ) from error
+    write_text(path, page(store, answer, films), overwrite=(".html", ".htm"))
 
 
 def _explain(answer: "LongAnswer") -> None:
@@ -303,14 +315,17 @@ def _explain(answer: "LongAnswer") -> None:
     from rich.text import Text
     from rich.tree import Tree
 
-    tree = Tree(Text(answer.question))
+    from goldfish_cli.commands.turns import printable
+
+    tree = Tree(Text(printable(answer.question)))
     for step in answer.steps:
-        tree.add(Text(f"{step.state}: {step.detail}  ({step.seconds:.3f} s)"))
+        tree.add(Text(printable(f"{step.state}: {step.detail}  ({step.seconds:.3f} s)")))
     Console(stderr=True).print(tree)
 
 
-def _open(answer: "LongAnswer", number: int) -> None:
+def _open(answer: "LongAnswer", films: "Sequence[FilmRecord]", number: int) -> None:
     from goldfish_cli.commands.player import play
+    from goldfish_cli.longvideo.looking import locate
 
     if number > len(answer.citations):
         raise UsageError(
@@ -318,4 +333,11 @@ def _open(answer: "LongAnswer", number: int) -> None:
             hint="Leave out --open to see them",
         )
     chosen = answer.citations[number - 1]
-    play(Path(chosen.video), chosen.start)
+    film = next(film for film in films if film.paths[-1] == chosen.video)
+    path = locate(film)
+    if path is None:
+        raise VideoError(
+            f"{film.name} is not where it was indexed, or another file has its name.",
+            hint="Index it where it is now",
+        )
+    play(path, chosen.start)

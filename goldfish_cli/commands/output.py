@@ -10,6 +10,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, TextIO
 
+from goldfish_cli.errors import UsageError
+
 _results: TextIO | None = None  # where results go while others write to stdout
 
 
@@ -133,6 +135,35 @@ def progress(
     with bar:
         task = bar.add_task(description, total=total, unit=unit)
         yield lambda amount: bar.advance(task, amount)
+
+
+def write_text(path: Path, text: str, *, overwrite: tuple[str, ...]) -> None:
+    """Write a file as a whole or not at all.
+
+    Args:
+        path: Where to.
+        text: What.
+        overwrite: Suffixes of files that may be replaced; one of another kind is left alone.
+
+    Raises:
+        UsageError: If it cannot be written, or something else is there.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder, not a file.", hint="Name a file in it")
+    if path.exists() and path.suffix.lower() not in overwrite:
+        raise UsageError(
+            f"{path} is there already, and is no {overwrite[0]} file.", hint="Name another file"
+        )
+    beside = path.with_name(path.name + ".part")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}.", hint="Name another file"
+        ) from error
 
 
 def _say(label: str, text: str) -> None:

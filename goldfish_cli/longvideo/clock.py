@@ -13,6 +13,7 @@ _SPELLED = re.compile(
     rf"(?:\s*(?:,|and)?\s*(\d+(?:\.\d+)?)\s*{_UNIT}\b)?)|(minute|second|hour)\s+(\d+(?:\.\d+)?))",
     re.IGNORECASE,
 )
+_COMPACT = re.compile(r"(?<![\w:.])(?:(\d{1,3})h)?(\d{1,3})m(\d{1,2})s?(?![\w:])", re.IGNORECASE)
 _BARE = re.compile(r"\b(between|from)\s+(\d+(?:\.\d+)?)\s+(and|to|until|-)\s+(?=\d)", re.IGNORECASE)
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 
@@ -56,6 +57,10 @@ def times_in(text: str) -> Iterator[Spoken]:
         unit = _SECONDS[_unit_of(text[following.begin : following.end])]
         begin, end = bare.span(2)
         found.append(Spoken(float(bare[2]) * unit, begin, end, 0.0))
+    for compact in _COMPACT.finditer(text):
+        hours, minutes, seconds = (float(part or 0) for part in compact.groups())
+        total = 3600 * hours + 60 * minutes + seconds
+        found.append(Spoken(total, *compact.span(), 1.0))
     yield from sorted(found, key=lambda one: one.begin)
 
 

@@ -149,7 +149,11 @@ class Coordinator:
 
     def _find(self, question: Question, view: FilmView) -> Finding:
         """Scan the film's statements by the question's route."""
-        fits = findings.full_fits(view, question) if question.phrases else []
+        if _asks_which_first(question):
+            finding = findings.which_first(view, question)
+            self._step("scan", f"{len(finding.evidence)} places compared")
+            return finding
+        fits = findings.full_fits(view, question)
         found = self._confirm(question, view, fits) if question.route != "time" else fits
         if fits and not found:
             return findings.NOTHING
@@ -284,12 +288,12 @@ class Coordinator:
         told = {stem for fit in evidence for stem in fit.statement.stems}
         new = set(content_stems(finding.text)) - set(content_stems(question.text))
         of_model = finding.looked or question.route == "fact"
-        holds = not of_model or finding.text == "Yes." or new <= told
+        holds = not of_model or finding.text in ("Yes.", "No.") or new <= told
         cited = []
         for fit in evidence:
             one = fit.statement
             exists = one.clip in clips and film.start <= one.start <= one.end <= film.end + 1.0
-            is_named = finding.looked or fit.score >= FULL
+            is_named = (finding.looked or fit.score >= FULL) and not question.is_negated
             cited.append(
                 Citation(
                     film.paths[-1],
@@ -319,7 +323,9 @@ class Coordinator:
             )
             for fit in near
         ]
-        return _refusal(question, film.name), shown
+        covered = self._store.coverage(film.id)
+        where = film.name if covered > 0.995 else f"the {covered:.0%} of {film.name} indexed so far"
+        return _refusal(question, where), shown
 
     def _view(self, film: FilmRecord) -> FilmView:
         if film.id not in self._views:
@@ -330,6 +336,13 @@ class Coordinator:
         now = time.perf_counter()
         self._steps.append(Step(state, detail, round(now - self._since, 4)))
         self._since = now
+
+
+def _asks_which_first(question: Question) -> bool:
+    """Tell whether two things are to be compared by their times."""
+    if question.order in ("after", "before"):
+        return bool(_YES_NO.match(question.text) and question.before_order and question.phrases)
+    return question.order is not None and len(question.phrases) == 2 and " or " in question.text
 
 
 def _bearing(text: str, here: Sequence[Statement], fits: Sequence[Fit]) -> tuple[Fit, ...]:

@@ -13,6 +13,7 @@ from goldfish_cli.longvideo.clock import clock, span
 from goldfish_cli.longvideo.evidence import FULL, WEAK, FilmView, Fit
 from goldfish_cli.longvideo.question import Question
 from goldfish_cli.longvideo.statements import Statement
+from goldfish_cli.longvideo.words import holds_phrase
 
 MOST_LISTED = 12
 """Places that an answer names; the others are counted."""
@@ -40,16 +41,17 @@ NOTHING = Finding("", ())
 
 def at_time(view: FilmView, question: Question, _: Sequence[Fit] = ()) -> Finding:
     """What is seen or said at a time, or between two."""
-    start = view.film.start + question.times[0]
+    start, end = _span_asked(view, question)
     if start > view.film.end:
         ends = clock(view.film.duration)
         return Finding(f"Not in the film, which ends at {ends}.", ())
     if question.order and len(question.times) == 1:
         return _beside(view, question, [Statement("", -1, "seen", start, start, "", ())])
-    end = view.film.start + question.times[-1]
     if question.about_speech:
         return _said_at(view, start, end)
     found = [one for one in view.seen if _touches(one, start, end)]
+    if not found and any(_touches(one, start, end) for one in view.said):
+        return _said_at(view, start, end)
     if not found or not (question.about_events or not question.phrases):
         return Finding("", _whole(found))
     return Finding(_joined(found), _whole(found))
@@ -78,7 +80,7 @@ def when(view: FilmView, question: Question, found: Sequence[Fit]) -> Finding:
 def count(view: FilmView, question: Question, found: Sequence[Fit]) -> Finding:
     """How many times something is seen or said, given the statements that tell of it."""
     if question.times:
-        start, end = (view.film.start + time for time in (question.times[0], question.times[-1]))
+        start, end = _span_asked(view, question)
         start = view.film.start if len(question.times) == 1 else start
         found = [fit for fit in found if _touches(fit.statement, start, end)]
     if not found:
@@ -114,6 +116,21 @@ def in_order(view: FilmView, question: Question, found: Sequence[Fit]) -> Findin
     return _beside(view, question, anchors) if anchors else NOTHING
 
 
+def which_first(view: FilmView, question: Question) -> Finding:
+    """Whether one thing comes before or after another, or which of two comes first."""
+    one, two = (
+        next((fit for fit in view.fits([phrase], view.statements) if fit.score >= FULL), None)
+        for phrase in (question.before_order or question.phrases)[:1] + question.phrases[-1:]
+    )
+    if one is None or two is None or one.statement == two.statement:
+        return NOTHING
+    is_before = one.statement.start < two.statement.start
+    if question.order in ("first", "last"):
+        chosen = one if is_before == (question.order == "first") else two
+        return Finding(chosen.statement.text, (one, two))
+    return Finding("Yes." if is_before == (question.order == "before") else "No.", (one, two))
+
+
 def spoken(view: FilmView, question: Question) -> Finding:
     """What is said while something is seen, or about something."""
     about = question.phrases[-1:]
@@ -135,12 +152,28 @@ def spoken(view: FilmView, question: Question) -> Finding:
 
 def full_fits(view: FilmView, question: Question) -> list[Fit]:
     """Statements that hold all that is asked about, in the film's order: seen, else said."""
+    if not question.phrases:
+        return list(_whole(view.said)) if question.about_speech else []
     kinds = [view.said] if question.about_speech else [view.seen, view.said]
     for statements in kinds:
+        if question.is_quote:
+            statements = [
+                one
+                for one in statements
+                if all(holds_phrase(one.stems, phrase) for phrase in question.phrases)
+            ]
         found = [fit for fit in view.fits(question.phrases, statements) if fit.score >= FULL]
         if found:
             return sorted(found, key=lambda fit: fit.statement.start)
     return []
+
+
+def _span_asked(view: FilmView, question: Question) -> tuple[float, float]:
+    """The time or times that are asked about, on the film's clock."""
+    first, last = question.times[0], question.times[-1]
+    if first < 0:
+        return max(view.film.start, view.film.end + first), view.film.end
+    return view.film.start + first, view.film.start + last
 
 
 def _beside(view: FilmView, question: Question, anchors: Sequence[Statement]) -> Finding:

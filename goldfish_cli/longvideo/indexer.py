@@ -26,7 +26,7 @@ from goldfish_cli.longvideo.chapters import chapters_of, summary_of
 from goldfish_cli.longvideo.records import ClipRecord, FilmRecord
 from goldfish_cli.longvideo.store import IndexStore
 from goldfish_cli.media.cues import Cue, Subtitles
-from goldfish_cli.media.cutting import Cutting, cut
+from goldfish_cli.media.cutting import Cutting, cut, is_gapless
 from goldfish_cli.media.film import FilmClip, walk_clips
 from goldfish_cli.media.subtitle_files import SUFFIXES, read_subtitle_file
 from goldfish_cli.media.subtitles import find_subtitles
@@ -245,7 +245,11 @@ def _walk(
         for number, (start, end) in enumerate(cut(source.start, source.end, [], cues, cutting)):
             yield FilmClip(number, start, end, (), ())
         return
-    if film.borders_key and all(is_done(clip.start, clip.end) for clip in known.values()):
+    if (
+        film.borders_key
+        and _is_whole(film, known, plan)
+        and all(is_done(clip.start, clip.end) for clip in known.values())
+    ):
         for clip in known.values():  # nothing to look at: the film is not even opened
             yield FilmClip(clip.number, clip.start, clip.end, (), ())
         return
@@ -262,6 +266,16 @@ def _walk(
     )
     for note in dict.fromkeys(notes):
         notify(f"{source.path.name}: {note}")
+
+
+def _is_whole(film: FilmRecord, known: dict[int, ClipRecord], plan: IndexPlan) -> bool:
+    """Whether the clips that are known cover the film, none missing between."""
+    clips = [known[number] for number in sorted(known)]
+    if not clips or [clip.number for clip in clips] != list(range(len(clips))):
+        return False
+    spans = [(clip.start, clip.end) for clip in clips]
+    ends_well = abs(spans[0][0] - film.start) < 1.0 and abs(spans[-1][1] - film.end) < 1.0
+    return ends_well and is_gapless(spans, plan.cutting)
 
 
 def _tell(

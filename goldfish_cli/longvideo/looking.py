@@ -76,15 +76,22 @@ class Looker:
             self._films[film.id] = None
             if not film.settings.get("frames"):
                 return None  # known by its subtitles alone
-            for path in map(Path, reversed(film.paths)):
-                try:
-                    if path.exists() and media_hash(path) == film.id:
-                        self._films[film.id] = path, probe(path)
-                        break
-                except VideoError:
-                    continue  # subtitles alone, or a file that can no longer be read
-            else:
+            path = locate(film)
+            if path is None:
                 self._notify(
                     f"{film.name} is not where it was indexed; answering from the index alone."
                 )
+            else:
+                self._films[film.id] = path, probe(path)
         return self._films[film.id]
+
+
+def locate(film: FilmRecord) -> Path | None:
+    """Find a film's file by its content: another one under its name is not taken for it."""
+    for path in map(Path, reversed(film.paths)):
+        try:
+            if path.exists() and media_hash(path) == film.id:
+                return path
+        except (VideoError, OSError):
+            continue  # it can no longer be read
+    return None

@@ -6,11 +6,11 @@ import base64
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from string import Template
 
 from goldfish_cli.longvideo.answers import Citation, LongAnswer
 from goldfish_cli.longvideo.clock import clock, span
+from goldfish_cli.longvideo.looking import locate
 from goldfish_cli.longvideo.records import ClipRecord, FilmRecord
 from goldfish_cli.longvideo.view import IndexView
 from goldfish_cli.media.cues import as_line
@@ -45,11 +45,11 @@ def page(store: IndexView, answer: LongAnswer, films: Sequence[FilmRecord]) -> s
 def _film(store: IndexView, film: FilmRecord, answer: LongAnswer, place: int) -> str:
     cited = [one for one in answer.citations if one.video == film.paths[-1]]
     clips = store.clips(film.id)
-    path = Path(film.paths[-1])
+    path = locate(film)
     is_film = bool(film.settings.get("frames"))
     player = (
-        f'<video controls preload="metadata" src="{escape(path.as_uri())}"></video>'
-        if is_film and path.is_file()
+        f'<video controls preload="metadata" src="{escape(path.absolute().as_uri())}"></video>'
+        if is_film and path is not None
         else '<p class="about">The film is not at hand.</p>'
         if is_film
         else '<p class="about">Known by its subtitles alone.</p>'

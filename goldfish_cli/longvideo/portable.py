@@ -98,7 +98,8 @@ def export_index(store: IndexView, film_ids: Collection[str] | None, path: Path)
 def import_index(store: IndexStore, path: Path, notify: Notify | None = None) -> Imported:
     """Take the films of an exported file into an index open to write.
 
-    A film that is there with the same clips is skipped, another one of the same id replaced. Each
+    A film that is there with the same clips, or whole where the file has a part of it, is skipped;
+    any other one of the same id is replaced. Each
     film comes in one transaction, after the whole file was checked: never half a film.
 
     Raises:
@@ -130,6 +131,8 @@ def _take(
         record = replace(record, paths=elsewhere + here.paths)  # the newest is the one here
         if replace(here, paths=record.paths) == record and store.clips(here.id) == film.clips:
             return "skipped"
+        if here.complete and not record.complete:
+            return "skipped"  # there is more of it here
     with store.transaction():
         store.put_film(record)
         store.drop_clips_from(record.id, 0)

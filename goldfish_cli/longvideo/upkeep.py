@@ -10,6 +10,7 @@ from pathlib import Path
 from goldfish_cli.errors import IndexFolderError
 from goldfish_cli.longvideo import rows
 from goldfish_cli.longvideo.clock import clock
+from goldfish_cli.longvideo.looking import locate
 from goldfish_cli.longvideo.records import ClipRecord, FilmRecord
 from goldfish_cli.longvideo.store import IndexStore
 from goldfish_cli.longvideo.terms import index_text
@@ -69,11 +70,16 @@ def remarks(store: IndexView) -> list[str]:
     """Say what is worth knowing and no fault: sources that are gone, clips that failed."""
     found = []
     for film in store.films():
-        if not any(Path(path).exists() for path in film.paths):
-            found.append(
-                f"{film.name}: the video is not at {film.paths[-1]}; questions are answered from"
-                " the index alone."
+        if locate(film) is None:
+            why = (
+                "another file has the name" if Path(film.paths[-1]).exists() else "nothing is there"
             )
+            found.append(
+                f"{film.name} is not at {film.paths[-1]} ({why}); questions are answered from the"
+                " index alone."
+            )
+        if not film.complete:
+            found.append(f"{film.name} is indexed to {store.coverage(film.id):.0%} only.")
         if failed := [clip for clip in store.clips(film.id) if clip.failed]:
             times = ", ".join(clock(clip.start) for clip in failed[:5])
             found.append(f"{film.name}: {len(failed)} clips could not be read, at {times}.")

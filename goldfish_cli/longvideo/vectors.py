@@ -9,6 +9,7 @@ mapped into memory; a server is asked.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from goldfish_cli.errors import IndexFolderError
+from goldfish_cli.errors import IndexFolderError, ModelError
 from goldfish_cli.longvideo.embeddings import Embedder, Vectors
 from goldfish_cli.longvideo.store import IndexStore
 from goldfish_cli.longvideo.view import IndexView
@@ -77,10 +78,28 @@ class VectorStore:
         Raises:
             IndexFolderError: If the collection cannot be opened.
         """
-        store = self._store
-        if self._is_fresh(store.state()):
+        if self._is_fresh(self._store.state()):
             return
-        collection = self._collection()
+        try:
+            yield from self._fill(self._collection())
+        except ModelError:
+            raise
+        except Exception:  # Chroma raises anything at all on damaged files
+            if self._url is not None:
+                raise
+            self._throw_away()  # damaged; it is made from the passages, so it is made again
+            yield from self._fill(self._collection())
+
+    def check_server(self) -> None:
+        """Find out whether the Chroma server answers.
+
+        Raises:
+            IndexFolderError: If it does not.
+        """
+        self._client()
+
+    def _fill(self, collection: Any) -> Iterator[int]:
+        store = self._store
         wanted = store.passage_rows()
         there = {int(one) for one in collection.get(include=[])["ids"]}
         stale = sorted(there - set(wanted))
@@ -100,6 +119,16 @@ class VectorStore:
             yield len(rows)
         if self._url is None:
             self._write_copy(collection, store.state())
+
+    def _throw_away(self) -> None:
+        from chromadb.api.shared_system_client import SharedSystemClient
+
+        SharedSystemClient.clear_system_cache()  # it keeps what was opened before
+        folder = self._folder / _FOLDER
+        if folder.is_dir():
+            shutil.rmtree(folder)
+        else:
+            folder.unlink(missing_ok=True)
 
     def search(
         self,
@@ -196,11 +225,11 @@ class VectorStore:
         )
 
     def _about(self) -> dict[str, str]:
-        path = self._folder / _FOLDER / _ABOUT
-        if not path.is_file():
+        try:
+            found = json.loads((self._folder / _FOLDER / _ABOUT).read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # not there, or not to be read: there are no vectors
             return {}
-        found: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-        return found
+        return found if isinstance(found, dict) else {}
 
     def _check(self, made_by: str | None) -> None:
         if made_by is None:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -257,7 +258,13 @@ def test_an_answer_becomes_a_page(goldfish: Run, tmp_path: Path) -> None:
     assert "I&#x27;m searching for someone." in page.read_text()
     nowhere = goldfish("longask --html", tmp_path / "no" / "a.html", "blade.srt", "Who is she?")
     assert nowhere.exit_code == 2
-    assert nowhere.stderr.startswith("error: The page cannot be written")
+    assert "cannot be written: No such file or directory." in nowhere.stderr
+    film = goldfish(
+        "longask --html", tmp_path / "index" / "index.sqlite", "blade.srt", "Who is she?"
+    )
+    assert film.exit_code == 2
+    assert "is no .html file" in film.stderr
+    assert not list(tmp_path.rglob("*.part"))
 
 
 def test_the_published_procedure_wants_an_index_of_its_own(
@@ -271,3 +278,88 @@ def test_the_published_procedure_wants_an_index_of_its_own(
     done = json.loads(run("longask --reference --json -q", "What happens?").stdout)
     assert done["route"] == "reference"
     assert not any(one["supported"] for one in done["citations"])
+
+
+def test_an_export_does_not_replace_a_film(
+    drawn: FilmFolder, goldfish: Run, tmp_path: Path
+) -> None:
+    film = tmp_path / "film.mp4"
+    shutil.copy(drawn.video, film)
+    done = goldfish("index export", film)
+    assert done.exit_code == 2
+    assert "is no exported index" in done.stderr
+    assert film.read_bytes() == drawn.video.read_bytes()
+
+
+def test_a_whole_film_is_not_replaced_by_a_part(
+    drawn: FilmFolder, goldfish: Run, tmp_path: Path
+) -> None:
+    minnow = NativeModel.load("minnow", load_profile("cpu", threads=1), offline=True)
+    profile = load_profile("cpu", threads=1)
+    with IndexStore.create_or_open(tmp_path / "part", wait_s=0) as store:
+        next(index_film(store, minnow, drawn.video, plan_for(minnow), profile))
+    archive = tmp_path / "part.goldfish"
+    told = run_in(tmp_path / "part")("index export", archive)
+    assert "% only" in told.stderr
+    assert "1 there already" in goldfish("index import", archive).stdout
+    rows = map(json.loads, goldfish("index list --json").stdout.splitlines())
+    assert all(row["complete"] for row in rows)
+
+
+def test_a_clip_that_went_missing_is_made_again(
+    drawn: FilmFolder, goldfish: Run, tmp_path: Path
+) -> None:
+    with sqlite3.connect(tmp_path / "index" / "index.sqlite") as database:
+        database.execute(
+            "DELETE FROM clips WHERE number = 1 AND film = (SELECT film FROM thumbnails)"
+        )
+    assert goldfish("index verify").exit_code == 7
+    assert goldfish("index --profile cpu", drawn.video).exit_code == 0
+    assert goldfish("index verify").exit_code == 0, goldfish("index verify").stdout
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]"])
+def test_damaged_vectors_are_made_again(
+    content: bytes, drawn: FilmFolder, goldfish: Run, tmp_path: Path
+) -> None:
+    about = tmp_path / "index" / "chroma" / "vectors.json"
+    about.write_bytes(content)
+    asked = goldfish("longask", "blade.srt", "Who is she searching for?")
+    assert asked.stdout.startswith("I'm searching for someone.")
+    assert "no vectors" in asked.stderr
+    (tmp_path / "index" / "chroma" / "chroma.sqlite3").write_bytes(b"garbage" * 100)
+    assert goldfish("index --profile cpu", drawn.video).exit_code == 0
+    assert "no vectors" not in goldfish("longask", "blade.srt", "Who is she?").stderr
+
+
+def test_long_questions_are_questions(goldfish: Run) -> None:
+    question = f"Who is she searching for{' so very' * 40} long?"
+    assert goldfish("longask", "blade.srt", question).exit_code == 0
+
+
+def test_a_film_that_was_replaced_is_not_played(tmp_path: Path) -> None:
+    path = tmp_path / "film.srt"
+    path.write_text(SUBTITLES)
+    run = run_in(tmp_path / "index")
+    run("index", path)
+    path.write_text(SUBTITLES.replace("Scales", "Tails"))
+    done = run("longask --open 1", "Who is she searching for?")
+    assert done.exit_code == 3
+    assert "another file has its name" in done.stderr
+    assert "another file has the name" in run("index verify").stderr
+
+
+def test_a_wrong_embedder_is_refused_before_any_work(drawn: FilmFolder, tmp_path: Path) -> None:
+    run = run_in(tmp_path / "index")
+    done = run("index --embedder openai:nothing", drawn.video)
+    assert done.exit_code == 2
+    assert run("index list --json").stdout == ""
+
+
+def test_names_that_are_no_text_are_refused_and_the_rest_is_done(tmp_path: Path) -> None:
+    bad, good = tmp_path / os.fsdecode(b"bad\xff.srt"), tmp_path / "good.srt"
+    for path in (bad, good):
+        path.write_text(SUBTITLES)
+    done = run_in(tmp_path / "index")("index", bad, good)
+    assert done.exit_code == 8
+    assert "no UTF-8 text" in done.stderr

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from goldfish_cli.commands.ask import _MINNOW, _notifier, _subtitles
-from goldfish_cli.commands.index.folder import IndexFolder, NoWait, folder_for, update_vectors
+from goldfish_cli.commands.index.folder import (
+    IndexFolder,
+    NoWait,
+    folder_for,
+    open_vectors,
+    update_vectors,
+)
 from goldfish_cli.commands.options import (
     Json,
     ModelName,
@@ -21,7 +27,7 @@ from goldfish_cli.commands.options import (
 )
 from goldfish_cli.commands.output import progress, report_error, show, show_json
 from goldfish_cli.commands.startup import without_collector
-from goldfish_cli.errors import InputError, PartialError, UsageError
+from goldfish_cli.errors import InputError, PartialError, UsageError, VideoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,6 +143,7 @@ def index_videos(
     offline: bool = False,
     report: "Callable[[IndexedFilm], None] | None" = None,
     bar: bool = True,
+    notify: "Callable[[str], None] | None" = None,
 ) -> None:
     """Index films with the options of ``goldfish index``, and ``report`` on each.
 
@@ -154,9 +161,8 @@ def index_videos(
             "--reference sets clips, overlap and prompt itself.", hint="Leave them out"
         )
     seconds = _seconds(clip_seconds, model_name(model))
-    for path in paths:
-        if not path.exists():
-            raise InputError(f"There is no file {path}.", hint="Check the path")
+    for path in paths[:1] if len(paths) == 1 else []:
+        check_path(path)
 
     from goldfish_cli.longvideo.indexer import IndexPlan, is_subtitle_file
     from goldfish_cli.media.cutting import Cutting
@@ -167,7 +173,7 @@ def index_videos(
         from goldfish_cli.longvideo.reference import SUMMARY_PROMPT
 
         cutting, prompt = Cutting(REFERENCE_SECONDS, snap=0.0), SUMMARY_PROMPT
-    notify = _notifier(quiet=quiet)
+    notify = notify or _notifier(quiet=quiet)
     name = model_name(model)
     settings = profile_for(profile, name, max_frames=frames)
     backend = None
@@ -189,8 +195,10 @@ def index_videos(
     with IndexStore.create_or_open(
         folder_for(index), wait_s=0 if no_wait else None, notify=notify
     ) as store:
+        vectors = open_vectors(store, embedder, chroma, offline=offline)
         for path in paths:
             try:
+                check_path(path)
                 done = _index_one(
                     store,
                     None if is_subtitle_file(path) else backend,
@@ -204,18 +212,38 @@ def index_videos(
             except InputError as error:
                 if len(paths) == 1:
                     raise
-                report_error(f"{path.name}: {error}", error.hint)
+                told = str(error)
+                named = told if path.name in told else f"{path.name}: {told}"
+                report_error(named, error.hint)
                 failed += 1
                 continue
             failed += done.failed > 0
             if report is not None:
                 report(done)
-        update_vectors(store, embedder, chroma, offline=offline, quiet=quiet or not bar)
+        update_vectors(store, vectors, quiet=quiet or not bar)
+    if failed == len(paths) > 1:
+        raise VideoError("None of the films could be read, or not wholly.")
     if failed:
         raise PartialError(
             f"{failed} of {len(paths)} films could not be read, or not wholly; the rest is done.",
             hint="See: goldfish index verify",
         )
+
+
+def check_path(path: Path) -> None:
+    """Refuse a file that is not there, or whose name cannot be written down.
+
+    Raises:
+        VideoError: Saying which.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise VideoError(
+            f"The name of {str(path)!a} is no UTF-8 text.", hint="Rename the file"
+        ) from error
+    if not path.exists():
+        raise VideoError(f"There is no file {path}.", hint="Check the path")
 
 
 def _index_one(

@@ -41,28 +41,42 @@ def folder_for(chosen: Path | None) -> Path:
     return user_data_path("goldfish", appauthor=False) / "index"
 
 
-def update_vectors(
+def open_vectors(
     store: "IndexStore",
     chosen: str | None = None,
     chroma: str | None = None,
     *,
     offline: bool = False,
-    quiet: bool = False,
-) -> None:
-    """Give every passage of an index its vector, by the chosen embedder or the one it uses."""
+) -> "VectorStore | None":
+    """Open an index's vectors to write, by the chosen embedder or the one that it uses.
+
+    Raises:
+        ModelError: If there is no such embedder.
+        IndexFolderError: If the Chroma server does not answer.
+    """
     from goldfish_cli.longvideo.embeddings import choose_embedder
     from goldfish_cli.longvideo.vectors import VectorStore, embedder_of, remember_embedder
 
     used, url = embedder_of(store)
     name, url = chosen or used, chroma or url
     embedder = choose_embedder(name, offline=offline, api_key=os.environ.get("OPENAI_API_KEY"))
-    if (name, url) != embedder_of(store) or store.meta("embedder") is None:
+    vectors = None if embedder is None else VectorStore(store, embedder, url=url)
+    if vectors is not None and url is not None:
+        vectors.check_server()
+    if (name, url) != (used, embedder_of(store)[1]) or store.meta("embedder") is None:
         remember_embedder(store, name, url)
-    if embedder is None:
+    return vectors
+
+
+def update_vectors(
+    store: "IndexStore", vectors: "VectorStore | None", *, quiet: bool = False
+) -> None:
+    """Give every passage of an index its vector."""
+    if vectors is None:
         return
     total = store.count_passages()
     with progress("Vectors", total, unit="passages", quiet=quiet) as advance:
-        for done in VectorStore(store, embedder, url=url).update():
+        for done in vectors.update():
             advance(done)
 
 
@@ -84,6 +98,14 @@ def vectors_of(
     return vectors
 
 
+def is_file(name: str) -> bool:
+    """Tell whether a file has this name; what can be no name is none."""
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):  # too long, or a null character in it
+        return False
+
+
 def find_one(store: "IndexView", wanted: str) -> "FilmRecord":
     """Find the film that a user names.
 
@@ -96,6 +118,11 @@ def find_one(store: "IndexView", wanted: str) -> "FilmRecord":
         raise IndexFolderError(
             f"The index in {store.folder} has no film {wanted}.", hint=f"It holds: {names}"
         )
+    if len(found) > 1 and is_file(wanted):  # one was replaced by the other: the file decides
+        from goldfish_cli.media.video import media_hash
+
+        here = media_hash(Path(wanted))
+        found = [film for film in found if film.id == here] or found
     if len(found) > 1:
         raise IndexFolderError(
             f"{len(found)} films of the index are called {wanted}.",

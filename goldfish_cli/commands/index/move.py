@@ -1,5 +1,6 @@
 """``goldfish index remove``, ``export``, ``import`` and ``gc``: films out, films in, space back."""
 
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,10 +11,11 @@ from goldfish_cli.commands.index.folder import (
     NoWait,
     find_one,
     folder_for,
+    open_vectors,
     update_vectors,
 )
 from goldfish_cli.commands.options import Json, Quiet
-from goldfish_cli.commands.output import note, show, show_json
+from goldfish_cli.commands.output import note, show, show_json, write_text
 from goldfish_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def remove(
                 show_json({"id": film.id, "video": film.paths[-1], "removed": True})
             else:
                 show(f"{film.name} is no longer in the index.")
-        update_vectors(store, quiet=quiet or as_json)
+        update_vectors(store, open_vectors(store), quiet=quiet or as_json)
 
 
 def export(
@@ -65,12 +67,20 @@ def export(
     from goldfish_cli.longvideo.portable import export_index
     from goldfish_cli.longvideo.store import IndexStore
 
+    if not chapters:
+        _refuse_other_file(out)
     with IndexStore.read(folder_for(index)) as store:
         found = [find_one(store, film) for film in films or []]
+        for film in found or store.films():
+            if not film.complete:
+                covered = store.coverage(film.id)
+                note(f"{film.name} is indexed to {covered:.0%} only.", quiet=as_json)
         if chapters:
             if len(found) != 1:
                 raise UsageError("Chapters are those of one film.", hint="Name one film")
-            out.write_text(export_chapters(found[0], chapters), encoding="utf-8")
+            write_text(
+                out, export_chapters(found[0], chapters), overwrite=(".vtt", ".json", ".txt")
+            )
             written = [found[0].id]
         else:
             written = export_index(store, [film.id for film in found] or None, out)
@@ -95,7 +105,7 @@ def import_(
 
     with _writable(index, no_wait=no_wait, quiet=quiet, new=True) as store:
         done = import_index(store, file, lambda text: note(text, quiet=quiet))
-        update_vectors(store, quiet=quiet or as_json)
+        update_vectors(store, open_vectors(store), quiet=quiet or as_json)
     if as_json:
         show_json(done)
     else:
@@ -119,6 +129,15 @@ def clean(
     else:
         freed = (done.before.total - done.after.total) / 2**20
         show(f"{sum(done.dropped.values())} rows of no clip dropped, {freed:.1f} MiB given back")
+
+
+def _refuse_other_file(out: Path) -> None:
+    """Stop before something that is no archive is replaced: a film is named easily by mistake."""
+    if out.is_file() and not zipfile.is_zipfile(out):
+        raise UsageError(
+            f"{out} is there already, and is no exported index.",
+            hint="The file to write comes first: goldfish index export FILE [FILM...]",
+        )
 
 
 def _writable(index: Path | None, *, no_wait: bool, quiet: bool, new: bool = False) -> "IndexStore":

@@ -74,6 +74,27 @@ def ask(store: IndexStore, question: str) -> LongAnswer:
         ("What happens between 0:06 and 0:09?", "A blue square grows.", [(10, 15)]),
         ("What is the first thing said?", "the code is seven", [(7, 8)]),
         ("Is there a green star?", "Yes.", [(15, 25)]),
+        ("When does someone say 'goodbye'?", "At 0:23-0:24.", [(28, 29)]),
+        ('How many times does anyone say "code is seven"?', "One time.", [(7, 8)]),
+        ("What is the last line of dialogue?", "goodbye", [(28, 29)]),
+        ("What is said in the last 10 seconds?", "her name is anna goodbye", [(27, 28), (28, 29)]),
+        ("What happens in the first 4 seconds?", "A red circle moves left.", [(5, 10)]),
+        ("What is said at 0m02s?", "the code is seven", [(7, 8)]),
+        (
+            "Does the blue square appear before the green star?",
+            "Yes.",
+            [(10, 15), (15, 25)],
+        ),
+        (
+            "Does the blue square grow after the green star blinks?",
+            "No.",
+            [(10, 15), (15, 25)],
+        ),
+        (
+            "Which appears first, the green star or the blue square?",
+            "A blue square grows.",
+            [(15, 25), (10, 15)],
+        ),
     ],
 )
 def test_an_answer_and_the_places_that_bear_it_out(
@@ -102,6 +123,25 @@ def test_what_is_not_in_the_film_is_refused(store: IndexStore, question: str) ->
     found = ask(store, question)
     assert "not in the film" in found.answer
     assert not found.is_supported
+
+
+def test_all_that_is_said_is_listed(store: IndexStore) -> None:
+    found = ask(store, "What is said?")
+    assert [line.split(" ", 1)[1] for line in found.answer.splitlines()] == [
+        "the code is seven",
+        "her name is anna",
+        "goodbye",
+    ]
+
+
+def test_what_is_not_so_is_not_borne_out_by_what_is(store: IndexStore) -> None:
+    assert not ask(store, "When does the green star not blink?").is_supported
+
+
+def test_a_part_of_a_film_is_no_ground_to_say_that_it_is_not_in_all(store: IndexStore) -> None:
+    store.drop_clips_from("f00dcafe", 1)
+    found = ask(store, "When does the green star blink?")
+    assert "nothing in the 33% of cat.mp4 indexed so far" in found.answer
 
 
 def test_nothing_comes_after_the_end_nor_at_a_time_beyond_it(store: IndexStore) -> None:

@@ -24,10 +24,18 @@ def test_a_sound_index_has_no_problems_and_a_missing_source_is_a_remark(
     store: IndexStore, tmp_path: Path
 ) -> None:
     assert verify(store) == []
-    assert len(remarks(store)) == 1 and "the video is not at /films/cat.mp4" in remarks(store)[0]
-    store.put_film(replace(film(), paths=(str(tmp_path),), complete=True))
+    assert (
+        len(remarks(store)) == 1
+        and "is not at /films/cat.mp4 (nothing is there)" in remarks(store)[0]
+    )
     store.put_clip("f00dcafe", replace(clip(1), failed="broken"))
-    assert remarks(store) == [f"{tmp_path.name}: 1 clips could not be read, at 0:15."]
+    assert remarks(store)[1:] == ["cat.mp4: 1 clips could not be read, at 0:15."]
+    store.put_film(replace(film(), complete=False))
+    assert any("indexed to" in one for one in remarks(store))
+    here = tmp_path / "other.mp4"
+    here.write_bytes(b"another film")
+    store.put_film(replace(film(), paths=(str(here),), complete=True))
+    assert "another file has the name" in remarks(store)[0]
     with IndexStore.read(tmp_path) as reader:
         assert verify(reader) == []
 
