@@ -131,7 +131,8 @@ def parse_assignments(texts: list[str]) -> dict[str, str]:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
             raise UsageError(
-                f"--set takes KEY=VALUE, not {text!r}.", hint="Such as: --set learning_rate=3e-5"
+                f"--set takes KEY=VALUE, not {text!r}.",
+                hint="Such as: --set stage3.learning_rate=3e-5",
             )
         values[key.strip()] = value.strip()
     return values

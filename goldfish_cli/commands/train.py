@@ -310,6 +310,7 @@ def _show_plan(plan: "StagePlan", pace: "Pace | None", *, as_json: bool) -> None
         time["hours"] = round(pace.total_hours(plan.steps, plan.clips), 3)
     summary = {
         "total": round(plan.memory.total, 3),
+        "expected": round(plan.expected, 3),
         "budget": plan.memory.budget and round(plan.memory.budget, 3),
         "fits": plan.memory.fits,
     }
@@ -327,7 +328,11 @@ def _show_plan(plan: "StagePlan", pace: "Pace | None", *, as_json: bool) -> None
     rows = [*facts.items(), ("trainable share", f"{share:.2%}")]
     rows += [(f"memory: {name}", _size(gib)) for name, gib in plan.memory.parts.items()]
     budget = _size(plan.memory.budget) if plan.memory.budget else "unknown"
-    rows += [("memory: total", _size(plan.memory.total)), ("memory: budget", budget)]
+    rows += [
+        ("memory: total, if samples fill the limits", _size(plan.memory.total)),
+        ("memory: total with these samples", _size(plan.expected)),
+        ("memory: budget", budget),
+    ]
     rows.append(("fits", "yes" if plan.memory.fits else "no"))
     beside = [item for item in plan.host.parts.items() if item not in plan.memory.parts.items()]
     rows += [(f"main memory: {name}", _size(gib)) for name, gib in beside]

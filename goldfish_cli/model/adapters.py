@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -70,8 +71,14 @@ def load_lora(model: GoldfishForConditionalGeneration, folder: Path) -> None:
     config = LoraConfig.from_pretrained(str(folder))
     config.inference_mode = False
     config.base_model_name_or_path = model.language_model.name_or_path  # it may have moved
+    try:
+        state = load_file(file)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"The adapter {file} cannot be read: {error}.", hint="Copy it again; it is not whole"
+        ) from error
     _wrap(model, config)
-    set_lora(model, load_file(file), source=str(folder))
+    set_lora(model, state, source=str(folder))
 
 
 def set_lora(

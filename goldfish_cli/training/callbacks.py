@@ -108,14 +108,17 @@ class LogCallback(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        """Move the progress bar; log the last step whatever its number.
+        """Move the progress bar; log the last step whatever its number, and each that is saved.
 
+        A run that goes on from there has its counts, and the mean loss since, as if never stopped.
         The last step needs no checkpoint to resume from: the stage's own follows at once.
         """
         self._advance(state.global_step)
         if state.global_step >= state.max_steps:
             control.should_log = True
             control.should_save = control.should_evaluate = False
+        elif control.should_save:
+            control.should_log = True
 
     def on_log(
         self,
@@ -229,5 +232,5 @@ class Interrupter(TrainerCallback):
         """Save and stop, if asked to."""
         self.requested = self._asked_anywhere(self.requested)
         if self.requested:
-            control.should_save = True
+            control.should_save = control.should_log = True
             control.should_training_stop = True

@@ -64,7 +64,8 @@ class StagePlan:
     parameters: int
     trainable: int
     clips: int
-    memory: MemoryPlan  # of the device that trains
+    memory: MemoryPlan  # of the device that trains, if samples fill the limits
+    expected: float  # GiB of it with the longest of these samples, subtitles not counted
     host: MemoryPlan  # of the machine beside a GPU; on a processor the same
     disk: DiskPlan
     profile: Profile  # with what the recipe sets itself
@@ -99,6 +100,7 @@ def plan_stage(
     use = cast("Use", str(run.stage))
     clips = len({(g[0].media, g[0].region) for g in data.groups()})
     memory = planner.plan(profile, use)
+    filled = None if settings.packing else max(lengths)
     feature_bytes = frames * config.tokens_per_frame * config.pooled_dim * _FEATURE_BYTES
     return StagePlan(
         stage=run.stage,
@@ -113,6 +115,7 @@ def plan_stage(
         trainable=planner.num_learning(use),
         clips=clips,
         memory=memory,
+        expected=planner.plan(profile, use, longest=filled).total,
         host=planner.plan_host(profile, memory, workers=settings.workers),
         disk=_plan_disk(run, settings, planner, use, clips * feature_bytes / _GIB),
         profile=profile,

@@ -157,6 +157,7 @@ def load_recipe(name_or_path: str | Path, changes: Mapping[str, str] | None = No
 
     Raises:
         ProfileError: If there is no such recipe, or with all mistakes that it holds.
+        UsageError: If all mistakes are those of ``changes``.
     """
     path = _find(name_or_path)
     values = {"name": path.stem} | _read_yaml(path)
@@ -165,7 +166,13 @@ def load_recipe(name_or_path: str | Path, changes: Mapping[str, str] | None = No
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        mistakes = "; ".join(_describe(item) for item in error.errors(include_url=False))
+        items = error.errors(include_url=False)
+        mistakes = "; ".join(_describe(item) for item in items)
+        if all(".".join(map(str, item["loc"])) in (changes or {}) for item in items):
+            raise UsageError(
+                f"--set cannot be used: {mistakes}.",
+                hint="Such as: --set stage3.learning_rate=3e-5",
+            ) from error
         raise ProfileError(
             f"Recipe {path.name} cannot be used: {mistakes}.",
             hint=f"Settings of a stage: {', '.join(StageRecipe.model_fields)}",
@@ -272,6 +279,8 @@ def _describe(error: Any) -> str:
     field = ".".join(str(part) for part in error["loc"]) or "the recipe"
     if error["type"] == "extra_forbidden":
         known = {*StageRecipe.model_fields, *LoraRecipe.model_fields, *Recipe.model_fields}
+        if len(error["loc"]) == 1 and field in StageRecipe.model_fields:
+            return f"unknown key {field} (did you mean stage3.{field}?)"
         nearest = get_close_matches(str(error["loc"][-1]), known, n=1)
         return f"unknown key {field}" + (f" (did you mean {nearest[0]}?)" if nearest else "")
     if error["type"] == "missing":

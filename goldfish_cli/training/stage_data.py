@@ -25,6 +25,8 @@ class StageData:
 
     train: list[tuple[list[Group], float]]  # groups and weight of each source
     validation: list[Group]
+    rejected: int = 0
+    """Samples that were left out by now."""
 
     def groups(self) -> list[Group]:
         """Return every group once."""
@@ -35,6 +37,7 @@ class StageData:
         return StageData(
             [([g for g in groups if wanted(g)], weight) for groups, weight in self.train],
             [g for g in self.validation if wanted(g)],
+            self.rejected,
         )
 
     def thinned(self, count: int) -> "StageData":
@@ -80,23 +83,27 @@ def gather(
         raise AnnotationError(
             "The training data hold no samples with media.", hint="Check --data and --videos."
         )
-    return StageData(train, validation)
+    return StageData(train, validation, len(missing))
 
 
 def report(
-    rejected: Sequence[Rejected], limit: int, on_rejected: Callable[[Rejected], None]
+    rejected: Sequence[Rejected],
+    limit: int,
+    on_rejected: Callable[[Rejected], None],
+    *,
+    before: int = 0,
 ) -> None:
     """Tell of each rejected sample.
 
     Raises:
-        AnnotationError: If there are more than ``limit``, naming the first ones.
+        AnnotationError: If with those ``before`` there are more than ``limit``, naming the first.
     """
     for item in rejected:
         on_rejected(item)
-    if len(rejected) > limit:
+    if rejected and before + len(rejected) > limit:
         first = "; ".join(f"{item.id}: {item.reason}" for item in rejected[:3])
         raise AnnotationError(
-            f"{len(rejected)} samples cannot be used, the first: {first}",
+            f"{before + len(rejected)} samples cannot be used, the first: {first}",
             hint="Mend the data, or raise max_bad_samples in the recipe.",
         )
 

@@ -276,7 +276,9 @@ def _encode(
     groups = data.groups()
     watcher.phase("looking up stored features", len(groups), "clips")
     missing, rejected = processes.once(lambda: find_missing(reader, groups))
-    report(rejected, settings.max_bad_samples, watcher.rejected)
+    limit, before = settings.max_bad_samples, data.rejected
+    report(rejected, limit, watcher.rejected, before=before)
+    before += len(rejected)
     if processes.count > 1:
         reader = _reader(run, settings, loaded)  # the hashes of all media are noted by now
     if missing:
@@ -287,11 +289,13 @@ def _encode(
                 loaded.model, reader, share, chunk=run.profile.encoder_chunk, done=watcher.done
             )
         unreadable = processes.collect(unreadable)
-        report(unreadable, settings.max_bad_samples, watcher.rejected)
+        report(unreadable, limit, watcher.rejected, before=before)
+        before += len(unreadable)
         processes.wait()
         reader = _reader(run, settings, loaded)  # what the others have stored is there now
     gone = {item.id for item in rejected}
-    return data.only(lambda group: group[0].id not in gone and reader.is_stored(group[0])), reader
+    kept = data.only(lambda group: group[0].id not in gone and reader.is_stored(group[0]))
+    return replace(kept, rejected=before), reader
 
 
 def _trainer(
@@ -333,7 +337,7 @@ def _trainer(
         order=DrawOrder(len(train), args.max_steps * effective, seed=run.seed),
         rate=partial(learning_rate, settings, total=args.max_steps),
         encoder_chunk=run.profile.encoder_chunk,
-        max_bad_samples=settings.max_bad_samples,
+        max_bad_samples=settings.max_bad_samples - data.rejected,
         on_rejected=watcher.rejected,
         rows_per_pass=run.folder.rows_per_pass,
         on_smaller=partial(_tell_of_smaller_passes, run, watcher),

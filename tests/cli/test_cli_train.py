@@ -180,7 +180,7 @@ def test_calibrating_times_real_steps_and_keeps_nothing(train, tmp_path):
     ("stage", "words", "code", "message"),
     [
         ("1", ["--recipe", "defualt"], 4, "Did you mean default?"),
-        ("1", ["--set", "stage1.lerning_rate=1"], 4, "did you mean learning_rate"),
+        ("1", ["--set", "stage1.lerning_rate=1"], 2, "did you mean learning_rate"),
         ("1", ["--set", "stage1.batch_size"], 2, "KEY=VALUE"),
         ("1", ["--data", "none.json"], 3, "none.json"),
         ("1", ["--data", "a.json:0"], 2, "above 0"),

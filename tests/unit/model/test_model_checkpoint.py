@@ -188,6 +188,13 @@ def test_an_adapter_that_does_not_fit_is_named(
     assert caught.value.exit_code == 5
 
 
+def test_an_adapter_that_is_cut_off_is_named(checkpoint: Path, profile: Profile) -> None:
+    weights = checkpoint / "adapter" / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(CheckpointError, match=r"adapter_model\.safetensors cannot be read"):
+        load_model(str(checkpoint), profile, offline=True)
+
+
 @pytest.mark.parametrize(
     ("fault", "message"),
     [

@@ -42,14 +42,21 @@ def test_setting_steps_unsets_epochs_and_the_other_way_round():
         ("stage1.learning_rate", "fast", "stage1.learning_rate"),
         ("stage1.learning_rate", "-1", "greater than 0"),
         ("stage4.learning_rate", "1", "unknown part"),
-        ("learning_rate", "1", "unknown key learning_rate"),
+        ("learning_rate", "1", "did you mean stage3.learning_rate"),
         ("stage1.epochs", "null", "epochs or max_steps"),
         ("stage1.epochs", "[", "not a value"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(key, value, words):
-    with pytest.raises(ProfileError, match=words):
+    with pytest.raises((ProfileError, UsageError), match=words):
         load_recipe("default", {key: value})
+
+
+def test_a_mistake_of_the_command_line_does_not_blame_the_recipe():
+    with pytest.raises(UsageError) as caught:
+        load_recipe("default", {"stage1.learning_rate": "-1", "batch_size": "2"})
+    assert str(caught.value).startswith("--set cannot be used: ")
+    assert "default" not in str(caught.value)
 
 
 def test_an_unknown_recipe_lists_the_known_ones():

@@ -1,6 +1,7 @@
 """What a run survives, and what it says when it cannot: damage, lack of memory, broken numbers."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from goldfish_cli.errors import (
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
 from goldfish_cli.training.passes import pieces
 from goldfish_cli.training.resume_points import HASHES, find_fault, last_whole, seal
+from goldfish_cli.training.run_files import LOG_NAME, read_log
 from goldfish_cli.training.stages import Watcher, run_stage
 
 SETTINGS = {"lora.dropout": 0, "batch_size": 4, "gradient_accumulation": 2, "max_steps": 5}
@@ -84,6 +86,48 @@ def test_a_run_resumes_from_the_checkpoint_before_a_damaged_one(base, data, prof
     first, second = adapters_and_projector(whole), adapters_and_projector(resumed)
     assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
     assert not list(resumed.glob("*checkpoint-*"))
+
+
+def test_a_resumed_run_logs_what_one_in_one_go_logs(base, data, profile, tmp_path):
+    options = {"seed": 3, "settings": {"log_steps": 4, "save_steps": 3}}
+    whole = run_stage(make_run(3, base, tmp_path / "whole", data, profile, **options))
+    with pytest.raises(InterruptedRunError):
+        run_stage(make_run(3, base, tmp_path / "stopped", data, profile, **options), stop_after(3))
+    resumed = run_stage(
+        make_run(3, base, tmp_path / "stopped", data, profile, resume=True, **options)
+    )
+    wanted, found = (
+        [(line["step"], line["loss"], line["tokens"]) for line in read_log(folder / LOG_NAME)]
+        for folder in (whole, resumed)
+    )
+    assert found == wanted
+    assert [step for step, _, _ in wanted] == [1, 3, 4, 6]
+
+
+def test_all_that_is_left_out_counts_towards_one_limit(base, data, profile, tmp_path):
+    items = json.loads((data / "captions.json").read_text())[:4]
+    videos = shutil.copytree(data / "videos", tmp_path / "videos")
+    cut = videos / f"{items[0]['image_id']}.mp4"
+    cut.write_bytes(cut.read_bytes()[:100])
+    (videos / f"{items[1]['image_id']}.mp4").unlink()
+    (tmp_path / "captions.json").write_text(json.dumps(items))
+
+    def run(limit: int) -> Path:
+        made = make_run(
+            2,
+            base,
+            tmp_path / f"limit-{limit}",
+            tmp_path,
+            profile,
+            files=["captions.json"],
+            features=tmp_path / "features",
+            settings={"max_bad_samples": limit, "max_steps": 1},
+        )
+        return run_stage(made)
+
+    with pytest.raises(InputError, match="2 samples cannot be used"):
+        run(1)
+    assert run(2).is_dir()
 
 
 def test_a_loss_that_is_no_number_names_its_samples(base, data, profile, tmp_path):
