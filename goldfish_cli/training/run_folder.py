@@ -58,7 +58,7 @@ class RunFolder:
         Args:
             settings: Plain values.
             resume: Whether to continue what is there.
-            note: Hears of damaged checkpoints.
+            note: Hears of damaged checkpoints, and if there is none to continue from.
 
         Returns:
             The checkpoint to continue from; ``None`` to start at step 0.
@@ -73,6 +73,8 @@ class RunFolder:
                 SETTINGS, yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True)
             )
             (self.path / PASSES).unlink(missing_ok=True)
+            if resume:
+                note(f"Nothing to resume in {self.path}: it starts at the first step.")
             return None
         if not resume:
             raise UsageError(

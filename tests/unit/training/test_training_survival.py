@@ -331,3 +331,10 @@ def test_a_disk_that_fills_up_costs_one_line(base, data, tmp_path, limit):
 def test_a_folder_that_cannot_be_written_is_refused_by_name(base, data, profile):
     with pytest.raises(InputError, match=r"/proc/nowhere/.* cannot be written"):
         run_stage(make_run(1, base, Path("/proc/nowhere"), data, profile))
+
+
+def test_resuming_where_nothing_is_says_so(base, data, profile, tmp_path):
+    notes: list[str] = []
+    run = make_run(3, base, tmp_path / "new", data, profile, resume=True)
+    run_stage(run, Watcher(note=notes.append))
+    assert any(note.startswith("Nothing to resume in") for note in notes)
