@@ -21,9 +21,11 @@ from goldfish_cli.media.scenes import (
     describe,
 )
 from goldfish_cli.media.video import Decoder, Frame, Image, VideoInfo, iter_looks
+from goldfish_cli.media.video_info import Look
 
 MOST_LOOKS_A_SECOND = 12.0
 LOOK_WIDTH = 160  # pixels: enough to tell shots apart
+HELD_BYTES = 150 << 20  # of decoded pictures that wait for their clip's end
 LOOKS_A_SHARE = 3.0  # of a clip's equal shares, each of which gives a frame
 SHORTEST_USUAL_CLIP = 2.0  # seconds, where clips are shots
 
@@ -83,7 +85,7 @@ def walk_clips(
     shown_s = float(1 / info.frame_rate) if info.frame_rate else 0.0
     patience = 1.0 if is_steady else float("inf")  # seconds; a slide may stand for minutes
     cutter = Cutter(info.start, cues, cutting)
-    kept: list[Frame] = []
+    kept = _Kept(prepare, max(1, HELD_BYTES // max(1, info.width * info.height * 3 // 2)))
     changes: list[float] = []
     number = 0
     looks = iter_looks(
@@ -100,11 +102,13 @@ def walk_clips(
         nonlocal number
         for start, end in spans:
             is_wanted = wanted is None or wanted(start, end)
-            frames = _choose(kept, start, end, num_frames, shown_s, patience) if is_wanted else ()
+            chosen = (
+                _choose(kept.times, start, end, num_frames, shown_s, patience) if is_wanted else ()
+            )
             inside = tuple(one for one in changes if start < one < end)
-            yield FilmClip(number, start, end, frames, inside)
+            yield FilmClip(number, start, end, kept.frames(chosen), inside)
             number += 1
-            _forget(kept, end - cutting.overlap)
+            kept.forget(end - cutting.overlap)
             changes[:] = [one for one in changes if one >= end - cutting.overlap]
 
     apart = shortest * (1 - cutting.snap) / (LOOKS_A_SHARE * num_frames)
@@ -122,39 +126,75 @@ def walk_clips(
             yield from give(cutter.move_on(change, is_change=True))
         before = after
         yield from give(cutter.move_on(finder.known_to))
-        if not kept or look.time - kept[-1].time >= apart - 1e-6:
-            image = look.whole()
-            kept.append(Frame(look.time, prepare(image) if prepare else image))
+        if not kept.times or look.time - kept.times[-1] >= apart - 1e-6:
+            kept.add(look)
     for change in finder.finish():
         changes.append(change)
         yield from give(cutter.move_on(change, is_change=True))
     yield from give(cutter.finish(info.end))
 
 
+class _Kept:
+    """The looks that a clip may show, as decoded; what is chosen becomes a picture.
+
+    Making a picture of each would cost more than decoding the film. Where the decoded ones take too
+    much memory, the oldest are prepared early.
+    """
+
+    def __init__(self, prepare: Callable[[Image], Image] | None, most_decoded: int) -> None:
+        self.times: list[float] = []
+        self._prepare = prepare
+        self._most = most_decoded
+        self._looks: list[Look | Frame] = []
+        self._num_prepared = 0  # of the oldest
+
+    def add(self, look: Look) -> None:
+        self.times.append(look.time)
+        self._looks.append(look)
+        if len(self._looks) - self._num_prepared > self._most:
+            self._looks[self._num_prepared] = self._frame(self._num_prepared)
+            self._num_prepared += 1
+
+    def frames(self, places: Sequence[int]) -> tuple[Frame, ...]:
+        """The pictures at some places in ``times``."""
+        return tuple(map(self._frame, places))
+
+    def forget(self, end: float) -> None:
+        """Drop the looks before a time, but the one that is on screen then."""
+        place = bisect_right(self.times, end) - 1
+        if place > 0:
+            del self.times[:place], self._looks[:place]
+            self._num_prepared = max(0, self._num_prepared - place)
+
+    def _frame(self, place: int) -> Frame:
+        look = self._looks[place]
+        if isinstance(look, Frame):
+            return look
+        image = look.whole()
+        return Frame(look.time, self._prepare(image) if self._prepare else image)
+
+
 def _choose(
-    kept: Sequence[Frame], start: float, end: float, count: int, shown_s: float, patience: float
-) -> tuple[Frame, ...]:
-    """The looks nearest to the middle of equal shares of a clip, each once.
+    times: Sequence[float],
+    start: float,
+    end: float,
+    count: int,
+    shown_s: float,
+    patience: float,
+) -> tuple[int, ...]:
+    """Places of the looks nearest to the middle of equal shares of a clip, each once.
 
     A picture is on screen for ``shown_s`` seconds at least. A look from before the clip still
     stands for it up to ``patience`` seconds later.
     """
-    times = [look.time for look in kept]
-    chosen: list[Frame] = []
+    chosen: list[int] = []
     for time in uniform_times(start, end, count):
-        place = bisect_right(times, time)
-        beside = [one for one in kept[max(0, place - 1) : place + 1] if one.time < end]
-        if beside and 0 <= time - beside[0].time < shown_s:
+        after = bisect_right(times, time)
+        beside = [one for one in (after - 1, after) if 0 <= one < len(times) and times[one] < end]
+        if beside and 0 <= time - times[beside[0]] < shown_s:
             beside = beside[:1]  # it is the very picture on screen
-        look = min(beside, key=lambda one: abs(one.time - time), default=None)
-        if look is None or look.time < start - patience or (chosen and chosen[-1] is look):
+        place = min(beside, key=lambda one: abs(times[one] - time), default=None)
+        if place is None or times[place] < start - patience or place in chosen[-1:]:
             continue  # a gap where nothing decodes, or a repeat
-        chosen.append(look)
+        chosen.append(place)
     return tuple(chosen)
-
-
-def _forget(kept: list[Frame], end: float) -> None:
-    """Drop the looks before a time, but the one that is on screen then."""
-    place = bisect_right([look.time for look in kept], end) - 1
-    if place > 0:
-        del kept[:place]

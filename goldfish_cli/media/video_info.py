@@ -81,4 +81,4 @@ class Look:
     """Its own presentation time, in seconds."""
     small: Image
     whole: Callable[[], Image]
-    """Gives the upright picture in full size; to be called before the next look is taken."""
+    """Gives the upright picture in full size, and holds what was decoded until then."""
