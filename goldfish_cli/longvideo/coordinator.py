@@ -23,7 +23,7 @@ from goldfish_cli.longvideo.retrieve import CANDIDATES, retrieve
 from goldfish_cli.longvideo.statements import Statement
 from goldfish_cli.longvideo.vectors import VectorStore
 from goldfish_cli.longvideo.view import IndexView
-from goldfish_cli.longvideo.words import content_stems, stems
+from goldfish_cli.longvideo.words import content_stems, stem, stems, words
 
 MOST_CITED = 12
 MOST_FILMS = 8
@@ -182,7 +182,7 @@ class Coordinator:
         seen = dict.fromkeys(fit.statement.clip for fit in fits if fit.statement.kind == "seen")
         if self._looker is None or not seen or not self._budget.allows(len(seen) - 1):
             return fits
-        name = " ".join(question.names[0].split()[:NAME_WORDS])
+        name = _named(question, [fit for fit in fits if fit.statement.kind == "seen"])
         denied = set()
         for number in seen:
             clip = view.clip(number)
@@ -336,6 +336,16 @@ class Coordinator:
         now = time.perf_counter()
         self._steps.append(Step(state, detail, round(now - self._since, 4)))
         self._since = now
+
+
+def _named(question: Question, fits: Sequence[Fit]) -> str:
+    """The thing that is asked about, in the words of the film: one of it, where many are asked."""
+    wanted = list(question.phrases[0][:NAME_WORDS])
+    told = words(fits[0].statement.text)
+    for place in range(len(told) - len(wanted) + 1):
+        if [stem(word) for word in told[place : place + len(wanted)]] == wanted:
+            return " ".join(told[place : place + len(wanted)])
+    return " ".join(question.names[0].split()[:NAME_WORDS])
 
 
 def _asks_which_first(question: Question) -> bool:

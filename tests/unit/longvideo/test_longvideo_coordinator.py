@@ -206,6 +206,20 @@ def test_the_model_looks_again_and_what_it_says_is_checked(
     assert any(name in one.text.lower() for one in found.citations)
 
 
+def test_a_rare_thing_is_confirmed_in_the_words_of_the_film(
+    film_folder: FilmFolder, minnow: NativeModel, reader: IndexStore
+) -> None:
+    looker = Looker(lambda: minnow, load_profile("cpu", threads=1))
+    (film,) = reader.films()
+    event = film_folder.truth["clips"][0]["events"][0]
+    name = f"{event['colour']} {event['shape']}"
+    found = Coordinator(reader, looker, budget=Budget(clips=50)).answer(
+        f"Count the {name}{'es' if name.endswith('s') else 's'}.", [film]
+    )
+    (check,) = [step.detail for step in found.steps if step.state == "check"]
+    assert check.startswith(f"{name}: ")
+
+
 def test_a_budget_of_no_clips_answers_from_the_index_alone(
     minnow: NativeModel, reader: IndexStore
 ) -> None:
