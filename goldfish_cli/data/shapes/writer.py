@@ -31,7 +31,7 @@ from goldfish_cli.media.subtitle_writing import srt_text
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
-_CLIP, _IMAGE = 0, 1  # kinds of things drawn, as part of their seeds
+_CLIP, _IMAGE, _QUESTIONS = 0, 1, 2  # kinds of things drawn, as part of their seeds
 IMAGES_PER_SHARD = 1000
 PLAN_FILE = "shapes.json"
 
@@ -139,7 +139,8 @@ def _make_clip(folder: Path, plan: ShapesPlan, index: int) -> tuple[dict[str, An
     """Draw one clip and write its files; the record tells all about it."""
     rng = clip_rng(plan, index)
     clip = sample_clip(rng)
-    questions = sample_questions(clip, rng, plan.questions, held_out=plan.held_out_wordings)
+    asking = np.random.default_rng([plan.seed, SPLITS.index(plan.split), _QUESTIONS, index])
+    questions = sample_questions(clip, asking, plan.questions, held_out=plan.held_out_wordings)
     form = sample_format(rng, clip, min_height=plan.min_height, max_height=plan.max_height)
     name = f"{plan.split}-{index:06d}"
     path = folder / f"{name}.mp4"
