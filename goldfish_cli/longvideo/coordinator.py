@@ -30,11 +30,13 @@ MOST_FILMS = 8
 """Of more films than these, only the nearest are gone through."""
 NEAREST = 3
 """Passages that are shown where nothing bears an answer out."""
+QUOTED = 0.75
+"""Of what is asked about, so much must be said where the question is not about speech."""
 _YES_NO = re.compile(
     r"^\W*(?:is|are|was|were|does|do|did|can|could|has|have|will)\b(?!.*\bor\b)", re.IGNORECASE
 )
 _IS_THERE = ("Is there a {name}?", "Can you see a {name}?", "Does a {name} appear?")
-"""One question in three wordings: most of the answers decide."""
+"""One question in three wordings, asked of the pictures as they are and mirrored: most decide."""
 NAME_WORDS = 2
 """Of what is asked about, so many words name a thing; what it does comes after."""
 _YES = re.compile(r"\W*yes\b", re.IGNORECASE)
@@ -186,11 +188,10 @@ class Coordinator:
         denied = set()
         for number in seen:
             clip = view.clip(number)
-            said = [self._looker.ask(view.film, clip, text.format(name=name)) for text in _IS_THERE]
-            if said[0] is None:
+            is_there = self._shows(view, clip, name)
+            if is_there is None:
                 return fits  # the film is away
-            yes = sum(_YES.match(one or "") is not None for one in said)
-            if 2 * yes < len(said):
+            if not is_there:
                 denied.add(number)
         self._step("check", f"{name}: {len(seen) - len(denied)} of {len(seen)} clips show it")
         return [
@@ -263,7 +264,8 @@ class Coordinator:
                 return Finding(text, bearing, looked=True)
             if not denied:
                 first = first or Finding(text, bearing)
-        quoted = [fit for fit in fits if fit.statement.kind == "said"][:3]
+        enough = WEAK if question.about_speech else QUOTED
+        quoted = [fit for fit in fits if fit.statement.kind == "said" and fit.score >= enough][:3]
         if quoted:
             self._step("quote", "the subtitles' own words")
             return Finding(" ".join(fit.statement.text for fit in quoted), tuple(quoted))
@@ -276,10 +278,24 @@ class Coordinator:
         """Ask the model whether a clip shows what its summary names in part only."""
         if self._looker is None or not question.names:
             return False
-        text = self._looker.ask(view.film, clip, f"Is there a {question.names[0]}?") or ""
-        is_there = not _NO.match(text)
-        self._step("check", f"clip {clip.number}: a {question.names[0]}? {text!r}")
+        name = " ".join(question.names[0].split()[:NAME_WORDS])
+        is_there = self._shows(view, clip, name) is True
+        self._step("check", f"clip {clip.number}: {name}? {'yes' if is_there else 'no'}")
         return is_there
+
+    def _shows(self, view: FilmView, clip: ClipRecord, name: str) -> bool | None:
+        """Whether most answers of the model say that a clip shows a thing; ``None``: not asked."""
+        if self._looker is None:
+            return None
+        yes = 0
+        for mirrored in (False, True):
+            for wording in _IS_THERE:
+                question = wording.format(name=name)
+                text = self._looker.ask(view.film, clip, question, mirrored=mirrored)
+                if text is None:
+                    return None
+                yes += _YES.match(text) is not None
+        return yes > len(_IS_THERE)
 
     def _cite(self, question: Question, finding: Finding, film: FilmRecord) -> list[Citation]:
         """Check each place: it is in the index, in the film, and bears the answer out."""

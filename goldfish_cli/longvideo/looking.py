@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from goldfish_cli.backends.base import GenerationSettings, VideoLanguageModel
 from goldfish_cli.errors import VideoError
 from goldfish_cli.inference.answer import answer_question
@@ -14,7 +16,7 @@ from goldfish_cli.inference.conversation import drain
 from goldfish_cli.longvideo.records import ClipRecord, FilmRecord
 from goldfish_cli.media.cues import Subtitles
 from goldfish_cli.media.sampling import FramePlan, sample_frames
-from goldfish_cli.media.video import VideoInfo, media_hash, probe
+from goldfish_cli.media.video import Frame, VideoInfo, media_hash, probe
 from goldfish_cli.profiles import Profile
 
 
@@ -37,14 +39,23 @@ class Looker:
         self._profile = profile
         self._notify = notify
         self._films: dict[str, tuple[Path, VideoInfo] | None] = {}
-        self._watched: dict[tuple[str, int], WatchedClip] = {}
+        self._watched: dict[tuple[str, int, bool], WatchedClip] = {}
 
-    def ask(self, film: FilmRecord, clip: ClipRecord, question: str) -> str | None:
-        """Answer a question about one clip; ``None`` if the film's file is not at hand."""
+    def ask(
+        self, film: FilmRecord, clip: ClipRecord, question: str, *, mirrored: bool = False
+    ) -> str | None:
+        """Answer a question about one clip; ``None`` if the film's file is not at hand.
+
+        Args:
+            film: The film.
+            clip: The clip.
+            question: Any question.
+            mirrored: Show left and right exchanged: the same things, another look at them.
+        """
         source = self._find(film)
         if source is None:
             return None
-        watched = self._watch(film, clip, *source)
+        watched = self._watch(film, clip, *source, mirrored=mirrored)
         settings = GenerationSettings(max_new_tokens=self._profile.max_new_tokens)
         answer = answer_question(
             self._model(),
@@ -57,14 +68,19 @@ class Looker:
         return drain(answer).answer.strip()
 
     def _watch(
-        self, film: FilmRecord, clip: ClipRecord, path: Path, info: VideoInfo
+        self, film: FilmRecord, clip: ClipRecord, path: Path, info: VideoInfo, *, mirrored: bool
     ) -> WatchedClip:
-        key = film.id, clip.number
+        key = film.id, clip.number, mirrored
         if key not in self._watched:
             plan = FramePlan(
                 "uniform", self._model().num_frames(self._profile), start=clip.start, end=clip.end
             )
             frames = sample_frames(path, plan, info=info, prepare=self._model().shrink)
+            if mirrored:
+                frames = [
+                    Frame(frame.time, np.ascontiguousarray(frame.image[:, ::-1]))
+                    for frame in frames
+                ]
             look = Look(path, start=clip.start, end=clip.end)
             said = Subtitles(clip.cues, film.subtitles)
             self._watched[key] = WatchedClip(look, info, self._model().encode(frames), said, 0.0)
