@@ -19,7 +19,8 @@ def test_every_shipped_recipe_loads_and_survives_being_written(name, tmp_path):
     assert load_recipe(path) == recipe
     assert recipe.stage(1).lora is None
     assert (recipe.stage(2).lora is None) == (name != "reference")  # where adapters learn at once
-    assert recipe.stage(3).lora.targets == ("q_proj", "v_proj")
+    targets = set(recipe.stage(3).lora.targets)
+    assert targets == {"q_proj", "v_proj"} or (name == "minnow" and targets > {"q_proj", "v_proj"})
 
 
 def test_values_can_be_changed_by_name():
