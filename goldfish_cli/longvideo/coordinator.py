@@ -35,11 +35,8 @@ QUOTED = 0.75
 _YES_NO = re.compile(
     r"^\W*(?:is|are|was|were|does|do|did|can|could|has|have|will)\b(?!.*\bor\b)", re.IGNORECASE
 )
-_IS_THERE = ("Is there a {name}?", "Can you see a {name}?", "Does a {name} appear?")
-"""One question in three wordings, asked of the pictures as they are and mirrored: most decide."""
 NAME_WORDS = 2
 """Of what is asked about, so many words name a thing; what it does comes after."""
-_YES = re.compile(r"\W*yes\b", re.IGNORECASE)
 _NO = re.compile(r"\W*(?:no|not|there (?:is|are) no|none)\b|$", re.IGNORECASE)
 _BY_ROUTE: dict[str, Callable[[FilmView, Question, Sequence[Fit]], Finding]] = {
     "time": findings.at_time,
@@ -188,7 +185,7 @@ class Coordinator:
         denied = set()
         for number in seen:
             clip = view.clip(number)
-            is_there = self._shows(view, clip, name)
+            is_there = self._looker.shows(view.film, clip, name)
             if is_there is None:
                 return fits  # the film is away
             if not is_there:
@@ -279,23 +276,9 @@ class Coordinator:
         if self._looker is None or not question.names:
             return False
         name = " ".join(question.names[0].split()[:NAME_WORDS])
-        is_there = self._shows(view, clip, name) is True
+        is_there = self._looker.shows(view.film, clip, name) is True
         self._step("check", f"clip {clip.number}: {name}? {'yes' if is_there else 'no'}")
         return is_there
-
-    def _shows(self, view: FilmView, clip: ClipRecord, name: str) -> bool | None:
-        """Whether most answers of the model say that a clip shows a thing; ``None``: not asked."""
-        if self._looker is None:
-            return None
-        yes = 0
-        for mirrored in (False, True):
-            for wording in _IS_THERE:
-                question = wording.format(name=name)
-                text = self._looker.ask(view.film, clip, question, mirrored=mirrored)
-                if text is None:
-                    return None
-                yes += _YES.match(text) is not None
-        return yes > len(_IS_THERE)
 
     def _cite(self, question: Question, finding: Finding, film: FilmRecord) -> list[Citation]:
         """Check each place: it is in the index, in the film, and bears the answer out."""

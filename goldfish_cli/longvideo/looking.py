@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,10 @@ from goldfish_cli.media.cues import Subtitles
 from goldfish_cli.media.sampling import FramePlan, sample_frames
 from goldfish_cli.media.video import Frame, VideoInfo, media_hash, probe
 from goldfish_cli.profiles import Profile
+
+_IS_THERE = ("Is there a {name}?", "Can you see a {name}?", "Does a {name} appear?")
+"""One question in three wordings, asked of the pictures as they are and mirrored: most decide."""
+_YES = re.compile(r"\W*yes\b", re.IGNORECASE)
 
 
 class Looker:
@@ -66,6 +71,26 @@ class Looker:
             notify=self._notify,
         )
         return drain(answer).answer.strip()
+
+    def shows(self, film: FilmRecord, clip: ClipRecord, name: str) -> bool | None:
+        """Whether most of the model's answers say that a clip shows a thing.
+
+        Args:
+            film: The film.
+            clip: The clip.
+            name: Of the thing: ``red circle``.
+
+        Returns:
+            ``None`` if the film's file is not at hand.
+        """
+        yes = 0
+        for mirrored in (False, True):
+            for wording in _IS_THERE:
+                text = self.ask(film, clip, wording.format(name=name), mirrored=mirrored)
+                if text is None:
+                    return None
+                yes += _YES.match(text) is not None
+        return yes > len(_IS_THERE)
 
     def _watch(
         self, film: FilmRecord, clip: ClipRecord, path: Path, info: VideoInfo, *, mirrored: bool

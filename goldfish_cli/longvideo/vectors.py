@@ -53,6 +53,8 @@ class VectorStore:
     """
 
     def __init__(self, store: IndexView, embedder: Embedder, *, url: str | None = None) -> None:
+        self.notes: list[str] = []
+        """What went wrong and was worked around."""
         self._store = store
         self._folder = Path(store.folder)
         self._name = f"{COLLECTION}-{store.state().rsplit('-', 1)[0]}"
@@ -82,12 +84,13 @@ class VectorStore:
             return
         try:
             yield from self._fill(self._collection())
-        except ModelError:
+        except (ModelError, OSError):
             raise
         except Exception:  # Chroma raises anything at all on damaged files
             if self._url is not None:
                 raise
-            self._throw_away()  # damaged; it is made from the passages, so it is made again
+            self.notes.append("The vectors were damaged; they are made again from the passages.")
+            self._throw_away()
             yield from self._fill(self._collection())
 
     def check_server(self) -> None:

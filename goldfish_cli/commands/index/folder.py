@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from goldfish_cli.commands.output import progress
+from goldfish_cli.commands.output import note, progress
 from goldfish_cli.errors import IndexFolderError
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ def update_vectors(
     with progress("Vectors", total, unit="passages", quiet=quiet) as advance:
         for done in vectors.update():
             advance(done)
+    for text in vectors.notes:
+        note(text, quiet=quiet)
 
 
 def vectors_of(

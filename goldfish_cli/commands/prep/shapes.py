@@ -9,6 +9,7 @@ import typer
 
 from goldfish_cli.commands import options
 from goldfish_cli.commands.output import note, progress, show, show_json
+from goldfish_cli.errors import UsageError
 
 
 def shapes(
@@ -51,11 +52,14 @@ def shapes(
     """
     draw = workers or os.cpu_count() or 1
     if films:
+        if held_out:
+            raise UsageError(
+                "Questions about films have no held-out wordings.", hint="Leave out --held-out"
+            )
         _films(out, split, seed, films, film_minutes, draw, as_json=as_json, quiet=quiet)
         return
 
     from goldfish_cli.data.shapes.encode import BLOCK
-    from goldfish_cli.errors import UsageError
 
     if -(-min_height // BLOCK) > max_height // BLOCK:
         raise UsageError(

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from film_parts import draw_film
+from typer.testing import CliRunner
 
+from goldfish_cli.cli import app
 from goldfish_cli.data.shapes.film_questions import FILM_FAMILIES, film_questions
 from goldfish_cli.data.shapes.film_writer import FilmsPlan, write_films
 from goldfish_cli.data.shapes.films import Film, sample_film
@@ -61,8 +63,8 @@ def test_a_written_film_is_what_its_truth_says(tmp_path: Path) -> None:
     info = probe(drawn.video)
     assert info.duration == pytest.approx(drawn.truth["duration"], abs=0.2)
     said = [cue["text"] for clip in drawn.truth["clips"] for cue in clip["narration"]]
-    subtitles = drawn.video.with_suffix(".srt")
-    assert [cue.text for cue in read_subtitle_file(subtitles).cues] == said if said else True
+    assert said
+    assert [cue.text for cue in read_subtitle_file(drawn.video.with_suffix(".srt")).cues] == said
     assert all(one["video_id"] == drawn.truth["id"] for one in drawn.questions)
 
 
@@ -77,3 +79,11 @@ def test_the_same_plan_makes_the_same_film_and_another_is_refused(tmp_path: Path
     with pytest.raises(AnnotationError, match="another minutes"):
         list(write_films(tmp_path / "one", FilmsPlan("test", 1, 1, 0.6)))
     assert json.loads((tmp_path / "one" / "shapes.json").read_text()) == asdict(plan)
+
+
+def test_what_films_do_not_have_is_refused(tmp_path: Path) -> None:
+    words = ["prep", "shapes", "--out", str(tmp_path / "films"), "--films", "1", "--held-out"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert "no held-out wordings" in done.stderr
+    assert not (tmp_path / "films").exists()
