@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 import torch
 from pages import write_between
 
-from goldfish_cli.backends.base import GenerationSettings, Turn
+from goldfish_cli.backends.base import GenerationSettings, Turn, drain
 from goldfish_cli.backends.native import NativeModel
 from goldfish_cli.evaluation.films import (
     FILM_ORDER,
@@ -31,7 +31,6 @@ from goldfish_cli.evaluation.films import (
     share_pointing,
     share_right,
 )
-from goldfish_cli.inference.conversation import drain
 from goldfish_cli.longvideo.answers import LongAnswer
 from goldfish_cli.longvideo.coordinator import Coordinator
 from goldfish_cli.longvideo.embeddings import HashingEmbedder

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from goldfish_cli.backends.base import drain
 from goldfish_cli.backends.native import NativeModel
 from goldfish_cli.data.shapes.film_writer import FilmsPlan, write_films
-from goldfish_cli.inference.conversation import drain
 from goldfish_cli.longvideo.indexer import IndexedFilm, IndexPlan, index_film
 from goldfish_cli.longvideo.store import IndexStore
 from goldfish_cli.media.cutting import Cutting

@@ -56,6 +56,16 @@ class Reply:
 
 
 EncodedT = TypeVar("EncodedT", bound="EncodedVideo")
+T = TypeVar("T")
+
+
+def drain(stream: Generator[Any, None, T]) -> T:
+    """Run a generator to its end and return what it returns."""
+    while True:
+        try:
+            next(stream)
+        except StopIteration as stop:
+            return stop.value
 
 
 class EncodedVideo(Protocol):
@@ -119,4 +129,23 @@ class VideoLanguageModel(Protocol):
             captions: What is said up to each frame and since the one before; "" for nothing.
             turns: The conversation so far; the last turn has no answer yet.
             settings: How to choose the tokens.
+        """
+
+    def reply_all(
+        self,
+        video: Any,
+        captions: Sequence[str],
+        conversations: Sequence[Sequence[Turn]],
+        settings: GenerationSettings,
+    ) -> list[Reply]:
+        """Answer several questions about the same frames, side by side where that is quicker.
+
+        Args:
+            video: What ``encode`` returned.
+            captions: As ``stream`` takes them; the same for all.
+            conversations: The turns of each; no conversation knows of the others.
+            settings: How to choose the tokens.
+
+        Returns:
+            A reply for each conversation, as ``stream`` would give it but for rounding.
         """

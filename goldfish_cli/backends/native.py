@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
-from goldfish_cli.backends.base import GenerationSettings, Reply, Turn
+from goldfish_cli.backends.base import GenerationSettings, Reply, Turn, drain
 from goldfish_cli.backends.generation import TextPieces, TokenChooser, end_tokens
 from goldfish_cli.media.video import Frame, Image
 from goldfish_cli.model.fingerprints import fingerprint_of
@@ -20,6 +20,8 @@ from goldfish_cli.model.preprocessing import preprocess_frames, resize_frame
 from goldfish_cli.model.prompts import encode_prompt
 from goldfish_cli.profiles import Profile
 
+MOST_ROWS = 32
+"""Answers that are made at the same time; more gain little and wait for the longest."""
 SMALL_MODEL_PARAMETERS = 50_000_000  # below it threads wait for each other longer than they work
 
 
@@ -54,15 +56,17 @@ class NativeModel:
     Args:
         loaded: The model, its tokenizer and its name.
         profile: Says how many frames the encoder takes at once.
+        rows: Answers that ``reply_all`` makes at the same time, at most.
     """
 
-    def __init__(self, loaded: LoadedModel, profile: Profile) -> None:
+    def __init__(self, loaded: LoadedModel, profile: Profile, *, rows: int = 1) -> None:
         self.model = loaded.model
         self.tokenizer = loaded.tokenizer
         self.config = loaded.config
         self.name = loaded.name
         self.notes = tuple(loaded.notes)
         self._chunk = profile.encoder_chunk
+        self._rows = rows
         self._device = loaded.device
         self._style = loaded.style
         self._end_ids = end_tokens(loaded.tokenizer, loaded.model, loaded.model.language_model)
@@ -77,12 +81,13 @@ class NativeModel:
         """
         if profile.threads:
             torch.set_num_threads(profile.threads)
-        check_fits(MemoryPlanner(load_config(name, offline=offline)), profile)
+        planner = MemoryPlanner(load_config(name, offline=offline))
+        check_fits(planner, profile)
         loaded = load_model(name, profile, offline=offline)
         is_small = loaded.model.num_parameters() < SMALL_MODEL_PARAMETERS
         if is_small and loaded.device.type == "cpu" and not profile.threads:
             torch.set_num_threads(1)
-        return cls(loaded, profile)
+        return cls(loaded, profile, rows=min(MOST_ROWS, planner.rows_that_fit(profile)))
 
     @cached_property
     def identity(self) -> str:
@@ -162,6 +167,80 @@ class NativeModel:
         visual = ids.count(self.config.image_token_id)
         return Reply(pieces.text, len(ids), visual, len(tokens), finished)
 
+    def reply_all(
+        self,
+        video: NativeVideo,
+        captions: Sequence[str],
+        conversations: Sequence[Sequence[Turn]],
+        settings: GenerationSettings,
+    ) -> list[Reply]:
+        """Answer several questions about the same frames, as many at a time as there is room for.
+
+        The frames pass the language model once for all of them. The rows of a batch are rounded
+        otherwise than one alone: an answer can differ where two tokens are as likely as each other.
+        """
+        replies: list[Reply] = []
+        for first in range(0, len(conversations), self._rows):
+            part = conversations[first : first + self._rows]
+            replies += self._reply_together(video, captions, part, settings)
+        return replies
+
+    @torch.inference_mode()
+    def _reply_together(
+        self,
+        video: NativeVideo,
+        captions: Sequence[str],
+        conversations: Sequence[Sequence[Turn]],
+        settings: GenerationSettings,
+    ) -> list[Reply]:
+        prompts = [self._prompt_ids(captions, turns) for turns in conversations]
+        prefix = self._read_prefix(video, prompts[0])
+        cache = _copied(prefix.cache, len(prompts))
+        if len(prompts) == 1 or cache is None:
+            video.prefix = prefix
+            return [drain(self.stream(video, captions, turns, settings)) for turns in conversations]
+        batch = _Batch([ids[len(prefix.ids) :] for ids in prompts], len(prefix.ids), self._device)
+        choosers = [TokenChooser(settings, self._device) for _ in prompts]
+        tokens: list[list[int]] = [[] for _ in prompts]
+        logits = self._read_rows(batch.ids, batch, cache)
+        unfinished = set(range(len(prompts)))
+        while unfinished:
+            for row in sorted(unfinished):
+                so_far = torch.tensor([tokens[row]], device=self._device)
+                tokens[row].append(choosers[row].choose(logits[row : row + 1], so_far))
+                if tokens[row][-1] in self._end_ids or len(tokens[row]) >= settings.max_new_tokens:
+                    unfinished.remove(row)
+            if unfinished:
+                batch.extend()
+                last = torch.tensor([[row[-1]] for row in tokens], device=self._device)
+                logits = self._read_rows(last, batch, cache)
+        video.prefix = prefix
+        visual = prompts[0].count(self.config.image_token_id)
+        return [
+            self._reply_of(ids, told, visual) for ids, told in zip(prompts, tokens, strict=True)
+        ]
+
+    def _read_rows(self, ids: Tensor, batch: "_Batch", cache: Cache) -> Tensor:
+        """Pass the same number of tokens of each row; the logits ``(rows, vocabulary)`` after."""
+        output = self.model(
+            input_ids=ids,
+            attention_mask=batch.mask,
+            position_ids=batch.positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        logits: Tensor = output.logits[:, -1]
+        return logits
+
+    def _reply_of(self, prompt: Sequence[int], tokens: Sequence[int], visual: int) -> Reply:
+        finished = tokens[-1] in self._end_ids
+        pieces = TextPieces(self.tokenizer)
+        for token in tokens[:-1] if finished else tokens:
+            pieces.add(token)
+        pieces.finish()
+        return Reply(pieces.text, len(prompt), visual, len(tokens), finished)
+
     def _prompt_ids(self, captions: Sequence[str], turns: Sequence[Turn]) -> list[int]:
         prompt = encode_prompt(
             self.tokenizer,
@@ -179,6 +258,11 @@ class NativeModel:
         Always in the same two parts, remembered or not, so that an answer does not depend on
         which questions came before it.
         """
+        prefix = self._read_prefix(video, ids)
+        return prefix, self._read(ids[len(prefix.ids) :], prefix.cache)
+
+    def _read_prefix(self, video: NativeVideo, ids: list[int]) -> _Prefix:
+        """Pass what comes before the question through the model, unless it is remembered."""
         is_visual = [token == self.config.image_token_id for token in ids]
         after_frames = len(ids) - is_visual[::-1].index(True) if any(is_visual) else 1
         shared = tuple(ids[:after_frames])
@@ -186,7 +270,7 @@ class NativeModel:
         if prefix is None or prefix.ids != shared:
             prefix = _Prefix(shared, DynamicCache(config=self.config.text_config))
             self._read(shared, prefix.cache, video.features if any(is_visual) else None)
-        return prefix, self._read(ids[after_frames:], prefix.cache)
+        return prefix
 
     def _read(self, ids: Sequence[int], cache: Cache, features: Tensor | None = None) -> Tensor:
         """Pass tokens through the model and return the logits ``(1, vocabulary)`` that follow."""
@@ -209,3 +293,39 @@ def _rewound(prefix: _Prefix) -> _Prefix | None:
     surplus = prefix.cache.get_seq_length() - len(prefix.ids)
     prefix.cache.crop(-surplus)
     return prefix
+
+
+class _Batch:
+    """Rows of different lengths side by side after a part that all share, padded on the left.
+
+    Args:
+        rows: The tokens of each.
+        shared: Tokens before them, which the cache holds.
+        device: Where the model computes.
+    """
+
+    def __init__(self, rows: Sequence[Sequence[int]], shared: int, device: torch.device) -> None:
+        longest = max(map(len, rows))
+        padded = [[0] * (longest - len(row)) + list(row) for row in rows]
+        self.ids = torch.tensor(padded, device=device)  # (rows, longest)
+        is_token = torch.tensor(
+            [[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=device
+        )
+        self.mask = torch.cat([is_token.new_ones(len(rows), shared), is_token], dim=1)
+        self.positions = (shared + is_token.cumsum(1) - 1).clamp(min=0)
+
+    def extend(self) -> None:
+        """Make room for one more token of each row."""
+        self.mask = torch.cat([self.mask, self.mask.new_ones(len(self.mask), 1)], dim=1)
+        self.positions = self.positions[:, -1:] + 1
+
+
+def _copied(cache: Cache, rows: int) -> DynamicCache | None:
+    """Give each row a cache of its own; ``None`` if this kind of cache cannot be copied."""
+    copy = DynamicCache()
+    for number, layer in enumerate(cache.layers):
+        if type(layer) is not DynamicLayer or layer.keys is None or layer.values is None:
+            return None
+        keys, values = (one.expand(rows, -1, -1, -1) for one in (layer.keys, layer.values))
+        copy.update(keys, values, number)
+    return copy

@@ -4,6 +4,7 @@ import base64
 import io
 import re
 from collections.abc import Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 
 from PIL import Image as pillow
 
-from goldfish_cli.backends.base import GenerationSettings, Reply, Turn
+from goldfish_cli.backends.base import GenerationSettings, Reply, Turn, drain
 from goldfish_cli.backends.chat_client import ChatClient, ServerLimits
 from goldfish_cli.backends.messages import chat_messages, frame_parts
 from goldfish_cli.backends.pictures import shrink
@@ -21,6 +22,8 @@ from goldfish_cli.profiles import Profile
 
 NUM_FRAMES = 16  # many servers refuse more pictures in one request
 JPEG_QUALITY = 85
+AT_A_TIME = 8
+"""Questions that wait for the server together."""
 _NAME = re.compile(r"openai:(?P<model>.+?)@(?P<url>https?://[^\s?#]+)")
 _MAX_ANSWER = 2**20  # characters
 
@@ -136,6 +139,25 @@ class ServerModel:
             answer_tokens=usage.get("completion_tokens"),
             finished=reason != "length",
         )
+
+    def reply_all(
+        self,
+        video: SentVideo,
+        captions: Sequence[str],
+        conversations: Sequence[Sequence[Turn]],
+        settings: GenerationSettings,
+    ) -> list[Reply]:
+        """Send several questions at the same time; a server joins them to batches of its own.
+
+        Raises:
+            ModelError: If one of them gets no answer.
+        """
+
+        def ask(turns: Sequence[Turn]) -> Reply:
+            return drain(self.stream(video, captions, turns, settings))
+
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            return list(pool.map(ask, conversations))
 
 
 def _split_name(name: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from transformers.feature_extraction_utils import BatchFeature
 from transformers.models.auto.modeling_auto import AutoModelForImageTextToText
 from transformers.video_utils import VideoMetadata
 
-from goldfish_cli.backends.base import GenerationSettings, Reply, Turn
+from goldfish_cli.backends.base import GenerationSettings, Reply, Turn, drain
 from goldfish_cli.backends.generation import TextPieces, TokenChooser, end_tokens
 from goldfish_cli.backends.messages import Part, chat_messages, frame_parts, transcript_part
 from goldfish_cli.backends.pictures import shrink
@@ -179,6 +179,16 @@ class TransformersModel:
             yield piece
         visual = sum(int((prompt == token).sum()) for token in self._visual_tokens)
         return Reply(pieces.text, prompt.shape[1], visual, num_tokens, finished)
+
+    def reply_all(
+        self,
+        video: ShownVideo,
+        captions: Sequence[str],
+        conversations: Sequence[Sequence[Turn]],
+        settings: GenerationSettings,
+    ) -> list[Reply]:
+        """Answer one question after another: architectures pad pictures each in its own way."""
+        return [drain(self.stream(video, captions, turns, settings)) for turns in conversations]
 
     def _inputs(
         self, video: ShownVideo, captions: Sequence[str], turns: Sequence[Turn]

@@ -23,7 +23,7 @@ def show_turn(
         as_json: Write the whole answer as one line, when it is complete.
         titled: Write the question above the answer, to tell several apart.
     """
-    from goldfish_cli.inference.conversation import drain
+    from goldfish_cli.backends.base import drain
 
     stream = conversation.ask(question)
     if as_json:

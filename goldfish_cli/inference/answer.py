@@ -3,10 +3,11 @@
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from goldfish_cli.backends.base import GenerationSettings, Turn, VideoLanguageModel
+from goldfish_cli.backends.base import GenerationSettings, Reply, Turn, VideoLanguageModel
 from goldfish_cli.inference.clip import Notify, WatchedClip
-from goldfish_cli.inference.context import fit_prompt
+from goldfish_cli.inference.context import Prompt, fit_prompt
 from goldfish_cli.inference.questions import check_question
 from goldfish_cli.profiles import Profile
 
@@ -80,18 +81,81 @@ def answer_question(
     prompt = fit_prompt(model, clip, turns, profile=profile, settings=settings, notify=notify)
     reply = yield from model.stream(prompt.video, prompt.captions, prompt.turns, settings)
     if not reply.finished:
-        notify(
-            f"The answer was cut after {settings.max_new_tokens} tokens; "
-            "--max-new-tokens allows more."
-        )
+        notify(_cut(settings))
+    return _answer(model, clip, profile, prompt, reply, time.perf_counter() - began)
+
+
+def answer_together(
+    model: VideoLanguageModel,
+    clip: WatchedClip,
+    questions: Sequence[str],
+    *,
+    profile: Profile,
+    settings: GenerationSettings,
+    notify: Notify = lambda _: None,
+) -> list[Answer]:
+    """Answer questions about a clip that do not know of each other, as many at a time as fit.
+
+    Args:
+        model: The one that encoded the clip.
+        clip: What ``watch`` returned.
+        questions: Any texts with at least one letter or digit.
+        profile: Limits the prompts.
+        settings: How tokens are chosen.
+        notify: Hears what had to be left out, and when answers were cut.
+
+    Raises:
+        UsageError: If a question is empty.
+        DoesNotFitError: If one cannot fit the context.
+    """
+    began = time.perf_counter()
+    fit = partial(fit_prompt, model, clip, profile=profile, settings=settings, notify=notify)
+    prompts = [fit([Turn(check_question(question))]) for question in questions]
+    replies: dict[int, Reply] = {}
+    for alike in _showing_the_same(prompts):
+        first = prompts[alike[0]]
+        conversations = [prompts[place].turns for place in alike]
+        told = model.reply_all(first.video, first.captions, conversations, settings)
+        replies |= dict(zip(alike, told, strict=True))
+    if not all(reply.finished for reply in replies.values()):
+        notify(_cut(settings))
+    seconds = (time.perf_counter() - began) / max(1, len(prompts))
+    return [
+        _answer(model, clip, profile, prompt, replies[place], seconds)
+        for place, prompt in enumerate(prompts)
+    ]
+
+
+def _showing_the_same(prompts: Sequence[Prompt]) -> list[list[int]]:
+    """Group prompts, by position, that show the same frames with the same captions."""
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for place, prompt in enumerate(prompts):
+        groups.setdefault((prompt.video.times, prompt.captions), []).append(place)
+    return list(groups.values())
+
+
+def _cut(settings: GenerationSettings) -> str:
+    return (
+        f"The answer was cut after {settings.max_new_tokens} tokens; --max-new-tokens allows more."
+    )
+
+
+def _answer(
+    model: VideoLanguageModel,
+    clip: WatchedClip,
+    profile: Profile,
+    prompt: Prompt,
+    reply: Reply,
+    seconds: float,
+) -> Answer:
     return Answer(
-        question=turns[-1].question,
+        question=prompt.turns[-1].question,
         answer=reply.text,
         video=str(clip.look.video),
         model=model.name,
         profile=profile.name,
         frames=tuple(SeenFrame(round(time_, 6)) for time_ in prompt.video.times),
         subtitles=clip.subtitles.source,
-        seconds=round(time.perf_counter() - began, 3),
+        seconds=round(seconds, 3),
         tokens=Tokens(reply.prompt_tokens, reply.visual_tokens, reply.answer_tokens),
     )

@@ -2,15 +2,12 @@
 
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
-from typing import Any, TypeVar
 
-from goldfish_cli.backends.base import GenerationSettings, Turn, VideoLanguageModel
+from goldfish_cli.backends.base import GenerationSettings, Turn, VideoLanguageModel, drain
 from goldfish_cli.inference.answer import Answer, answer_question
 from goldfish_cli.inference.clip import Look, Notify, WatchedClip, watch
 from goldfish_cli.inference.questions import check_question
 from goldfish_cli.profiles import Profile
-
-T = TypeVar("T")
 
 
 class Conversation:
@@ -111,12 +108,3 @@ def answer_questions(
     )
     for question in checked:
         yield drain(conversation.ask(question))
-
-
-def drain(stream: Generator[Any, None, T]) -> T:
-    """Run a generator to its end and return what it returns."""
-    while True:
-        try:
-            next(stream)
-        except StopIteration as stop:
-            return stop.value

@@ -17,11 +17,10 @@ from typing import Any, Literal
 
 from PIL import Image as pillow
 
-from goldfish_cli.backends.base import GenerationSettings, VideoLanguageModel
+from goldfish_cli.backends.base import GenerationSettings, VideoLanguageModel, drain
 from goldfish_cli.errors import VideoError
 from goldfish_cli.inference.answer import answer_question
 from goldfish_cli.inference.clip import Look, Notify, WatchedClip
-from goldfish_cli.inference.conversation import drain
 from goldfish_cli.longvideo.chapters import chapters_of, summary_of
 from goldfish_cli.longvideo.records import ClipRecord, FilmRecord
 from goldfish_cli.longvideo.store import IndexStore

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from goldfish_cli.backends.base import GenerationSettings, VideoLanguageModel
+from goldfish_cli.backends.base import GenerationSettings, VideoLanguageModel, drain
 from goldfish_cli.errors import VideoError
 from goldfish_cli.inference.answer import answer_question
 from goldfish_cli.inference.clip import Look, Notify, WatchedClip
-from goldfish_cli.inference.conversation import drain
 from goldfish_cli.longvideo.records import ClipRecord, FilmRecord
 from goldfish_cli.media.cues import Subtitles
 from goldfish_cli.media.sampling import FramePlan, sample_frames

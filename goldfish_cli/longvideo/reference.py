@@ -12,9 +12,8 @@ import re
 import time
 from collections.abc import Sequence
 
-from goldfish_cli.backends.base import GenerationSettings, Turn, VideoLanguageModel
+from goldfish_cli.backends.base import GenerationSettings, Turn, VideoLanguageModel, drain
 from goldfish_cli.errors import IndexFolderError
-from goldfish_cli.inference.conversation import drain
 from goldfish_cli.longvideo.answers import Citation, LongAnswer, Step
 from goldfish_cli.longvideo.embeddings import Embedder
 from goldfish_cli.longvideo.records import ClipRecord, FilmRecord

@@ -172,6 +172,14 @@ class MemoryPlanner:
         machine = gpu_memory_gib() if on_gpu else main_memory_gib()
         return MemoryPlan(gib, profile.memory_gib or machine)
 
+    def rows_that_fit(self, profile: Profile) -> int:
+        """Say how many answers there is memory for at the same time, each with its whole prompt."""
+        plan = self.plan(profile)
+        if plan.budget is None:
+            return 1
+        left = (plan.budget - plan.total) * _GIB
+        return 1 + max(0, int(left // self._answering(profile)["KV cache"]))
+
     def plan_host(self, profile: Profile, device: MemoryPlan, *, workers: int) -> MemoryPlan:
         """Estimate the main memory that a training takes beside its device.
 

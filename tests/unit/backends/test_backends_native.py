@@ -7,6 +7,8 @@ from ask_parts import hear, make_frames, save_goldfish
 from goldfish_cli.backends.base import GenerationSettings, Reply, Turn
 from goldfish_cli.backends.native import NativeModel, NativeVideo
 from goldfish_cli.errors import DoesNotFitError
+from goldfish_cli.model.loader import load_config
+from goldfish_cli.model.memory import MemoryPlanner
 from goldfish_cli.profiles import Profile
 
 FRAMES = make_frames(0.5, 1.5, 2.5)
@@ -143,6 +145,71 @@ def test_a_model_with_a_sliding_window_answers_as_generate_does(
     for question in ("What?", "Who?"):
         expected = generated(model, video, question, do_sample=False)
         assert ask(model, video, question)[0] == expected
+
+
+QUESTIONS = ("What?", "Who is it?", "Ω?", "And then what is seen to happen?", "Who?")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        GenerationSettings(max_new_tokens=24),
+        GenerationSettings(max_new_tokens=24, repetition_penalty=1.5),
+        GenerationSettings(max_new_tokens=24, temperature=1.3, seed=7),
+    ],
+    ids=["greedy", "penalty", "drawn"],
+)
+@pytest.mark.parametrize("rows", [1, 2, 8])
+def test_answers_made_side_by_side_are_those_made_alone(
+    native: NativeModel, rows: int, settings: GenerationSettings
+) -> None:
+    native._rows = rows
+    conversations = [[Turn(question)] for question in QUESTIONS]
+    together = native.reply_all(native.encode(FRAMES), CAPTIONS, conversations, settings)
+    video = native.encode(FRAMES)
+    alone = [hear(native.stream(video, CAPTIONS, turns, settings))[1] for turns in conversations]
+    assert together == alone
+    assert len({reply.text for reply in together}) > 1
+
+
+def test_frames_pass_the_text_model_once_for_all_questions_side_by_side(
+    native: NativeModel,
+) -> None:
+    native._rows = 8
+    shapes: list[tuple[int, int]] = []
+    native.model.language_model.register_forward_pre_hook(
+        lambda module, args, kwargs: shapes.append(tuple(kwargs["inputs_embeds"].shape[:2])),
+        with_kwargs=True,
+    )
+    video = native.encode(FRAMES)
+    turns = [[Turn(question)] for question in QUESTIONS]
+    first = native.reply_all(video, CAPTIONS, turns, GenerationSettings(max_new_tokens=4))
+    assert [rows for rows, _ in shapes] == [1] + [len(QUESTIONS)] * 4
+    shapes.clear()
+    assert native.reply_all(video, CAPTIONS, turns, GenerationSettings(max_new_tokens=4)) == first
+    assert [rows for rows, _ in shapes] == [len(QUESTIONS)] * 4  # the frames are remembered
+
+
+def test_a_sliding_window_answers_one_after_another(tmp_path: Path, profile: Profile) -> None:
+    folder = save_goldfish(tmp_path, model_type="mistral", num_key_value_heads=2, sliding_window=8)
+    model = NativeModel.load(str(folder), profile)
+    model._rows = 4
+    settings = GenerationSettings(max_new_tokens=12)
+    turns = [[Turn(question)] for question in QUESTIONS]
+    together = model.reply_all(model.encode(FRAMES), CAPTIONS, turns, settings)
+    alone = [hear(model.stream(model.encode(FRAMES), CAPTIONS, one, settings))[1] for one in turns]
+    assert together == alone
+
+
+def test_a_small_budget_makes_fewer_answers_at_a_time(
+    goldfish_folder: Path, profile: Profile
+) -> None:
+    planner = MemoryPlanner(load_config(str(goldfish_folder)))
+    needed = planner.plan(profile).total
+    tight = profile.model_copy(update={"memory_gib": needed * 1.0001})
+    wide = profile.model_copy(update={"memory_gib": needed + 4.0})
+    assert planner.rows_that_fit(tight) == 1
+    assert planner.rows_that_fit(wide) > 8
 
 
 def test_a_model_beyond_the_budget_is_refused_before_it_is_loaded(goldfish_folder: Path) -> None:

@@ -29,7 +29,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.requests.append((self.path, dict(self.headers), json.loads(body)))
+        self.request_body = json.loads(body)
+        self.server.requests.append((self.path, dict(self.headers), self.request_body))
         answers = self.server.answers
         (answers.pop(0) if len(answers) > 1 else answers[0])(self)
 
@@ -94,6 +95,20 @@ def test_an_answer_comes_in_the_pieces_that_the_server_sends(server: ChatServer)
     pieces, reply = ask(connect(server))
     assert pieces == ["A red", " circle", "\nmoves."]
     assert reply == Reply("A red circle\nmoves.", 40, None, 3, finished=True)
+
+
+def test_questions_sent_together_get_their_own_answers(server: ChatServer) -> None:
+    def echo(handler: Handler) -> None:
+        told = json.dumps(handler.request_body["messages"][-1])
+        number = next(one for one in "12345" if f"number {one}" in told)
+        streamed(f"answer {number}")(handler)
+
+    server.answers = [echo]
+    model = connect(server)
+    video = model.encode(make_frames(0.5))
+    turns = [[Turn(f"number {number}")] for number in range(1, 6)]
+    replies = model.reply_all(video, [""], turns, GenerationSettings())
+    assert [reply.text for reply in replies] == [f"answer {number}" for number in range(1, 6)]
 
 
 def test_the_request_holds_frames_with_times_captions_and_the_question(server: ChatServer) -> None:

@@ -8,6 +8,7 @@ from ask_parts import hear
 from goldfish_cli.backends.base import GenerationSettings, Turn
 from goldfish_cli.backends.native import NativeModel
 from goldfish_cli.errors import DoesNotFitError, UsageError
+from goldfish_cli.inference.answer import answer_question, answer_together
 from goldfish_cli.inference.clip import Look, WatchedClip, watch
 from goldfish_cli.inference.conversation import Conversation, answer_questions
 from goldfish_cli.profiles import Profile
@@ -118,3 +119,42 @@ def test_a_question_too_long_leaves_the_conversation_as_it_was(conversation: Con
     with pytest.raises(DoesNotFitError):
         hear(conversation.ask("why " * 2000))
     assert conversation.turns == before
+
+
+def test_questions_answered_together_are_answered_as_alone(
+    model: NativeModel, clip: WatchedClip, profile: Profile
+) -> None:
+    questions = ["What?", "Who is it?", "And then?"]
+    together = answer_together(model, clip, questions, profile=profile, settings=GENERATION)
+    alone = [
+        hear(answer_question(model, clip, one, profile=profile, settings=GENERATION))[1]
+        for one in questions
+    ]
+    assert [replace(one, seconds=0) for one in together] == [
+        replace(one, seconds=0) for one in alone
+    ]
+
+
+def test_a_question_that_leaves_no_room_for_subtitles_is_answered_beside_the_others(
+    model: NativeModel, clip: WatchedClip, profile: Profile
+) -> None:
+    long = "What is it that one sees? " * 6
+    tight = profile.model_copy(
+        update={"max_context_tokens": model.count_tokens(clip.encoded, [""] * 4, [Turn(long)]) - 1}
+    )
+    notes: list[str] = []
+    answers = answer_together(
+        model, clip, [long, "Who?"], profile=tight, settings=GENERATION, notify=notes.append
+    )
+    assert [answer.question for answer in answers] == [long.strip(), "Who?"]
+    assert (answers[0].tokens.prompt or 0) <= tight.max_context_tokens
+    unchanged = hear(answer_question(model, clip, "Who?", profile=profile, settings=GENERATION))[1]
+    assert answers[1].answer == unchanged.answer
+    assert any("Left out to fit" in note for note in notes)
+
+
+def test_an_empty_question_among_others_is_refused(
+    model: NativeModel, clip: WatchedClip, profile: Profile
+) -> None:
+    with pytest.raises(UsageError, match="empty"):
+        answer_together(model, clip, ["What?", " "], profile=profile, settings=GENERATION)
