@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldfish_cli.errors import AnnotationError
-from goldfish_cli.evaluation.shapes import normalise
+from goldfish_cli.evaluation.canonical import normalise
 from goldfish_cli.longvideo.clock import times_in
 
 FILM_ORDER = ("needle", "order", "count", "narration", "between", "absent")
@@ -82,10 +82,11 @@ def score(item: FilmItem, answer: str, cited: Sequence[tuple[float, float]] = ()
     span or overlaps it; one for what happens, if it is the canonical sentence, where two
     simultaneous things may stand in either order; one about what never appears, if it is refused.
     """
-    return FilmScore(item, answer, tuple(cited), _is_right(item, answer))
+    return FilmScore(item, answer, tuple(cited), is_right(item, answer))
 
 
-def _is_right(item: FilmItem, answer: str) -> bool:
+def is_right(item: FilmItem, answer: str) -> bool:
+    """Tell whether an answer is right, whatever it cites; see ``score``."""
     if item.family == "absent":
         return _REFUSAL.search(answer.lower()) is not None
     if not item.answer:

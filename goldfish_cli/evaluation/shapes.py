@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,12 @@ from goldfish_cli.backends.base import GenerationSettings, Turn
 from goldfish_cli.backends.native import NativeModel
 from goldfish_cli.data.media_folder import MediaFolder
 from goldfish_cli.errors import AnnotationError
+from goldfish_cli.evaluation.canonical import normalise
 from goldfish_cli.media.alignment import align_cues
 from goldfish_cli.media.sampling import FramePlan, sample_frames
 from goldfish_cli.media.subtitles import find_subtitles
 from goldfish_cli.media.video import probe
 
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
 ORDER = ("colour", "shape", "action", "direction", "who", "existence", "first", "last", "order",
          "describe", "count", "narration", "unanswerable")  # fmt: skip
 
@@ -37,11 +36,6 @@ class Scored:
     def right(self) -> bool:
         """Whether the answer is the canonical one: lower case, no article, no final stop."""
         return normalise(self.prediction) == normalise(self.reference)
-
-
-def normalise(answer: str) -> str:
-    """Lower case, without articles and the final stop, single spaces."""
-    return " ".join(_ARTICLES.sub(" ", answer.lower().strip().rstrip(".")).split())
 
 
 def answer_shapes(

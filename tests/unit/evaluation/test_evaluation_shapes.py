@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goldfish_cli.errors import AnnotationError
-from goldfish_cli.evaluation.shapes import Scored, accuracy, answer_shapes, normalise
+from goldfish_cli.evaluation.canonical import normalise
+from goldfish_cli.evaluation.shapes import Scored, accuracy, answer_shapes
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Sets of questions as they circulate, one a file."""
