@@ -84,6 +84,8 @@ class Benchmark:
     """What the set's papers report, in a few words."""
     source: str
     """Where the annotations come from: an address, and the paper."""
+    also_named: Callable[[str], tuple[str, ...]] = lambda _: ()
+    """Other names under which a video's file circulates."""
     cuts: bool = False
     """Whether ``start`` and ``end`` bound what is shown, as in MVBench, rather than say where the
     evidence lies, as in TVQA."""

@@ -16,7 +16,7 @@ from goldfish_cli.backends.base import drain
 from goldfish_cli.errors import InputError
 from goldfish_cli.evaluation.items import EvalItem
 from goldfish_cli.evaluation.predictions import Condition, Prediction, Spans
-from goldfish_cli.evaluation.runner import MISSING, Asking, Done, Known, Runner
+from goldfish_cli.evaluation.runner import MISSING, Asking, Done, Known, Runner, find_video
 from goldfish_cli.evaluation.showing import content_hash
 from goldfish_cli.inference.answer import answer_question
 from goldfish_cli.inference.clip import Look, WatchedClip, inspect, watch
@@ -116,7 +116,7 @@ class LongRunner:
     def _film(self, video: str) -> FilmRecord | str:
         """Find a video's film in the index, by its content."""
         if video not in self._films:
-            path, _ = self._asking.videos.find(video)
+            path = find_video(self._asking.videos, self._asking.benchmark, video)
             self._films[video] = MISSING if path is None else self._indexed(path)
         return self._films[video]
 

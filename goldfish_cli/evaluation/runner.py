@@ -115,7 +115,7 @@ class Runner:
     def _find(self, video: str) -> tuple[Path | None, Path | None]:
         """Find a video and, if they have a folder of their own, its subtitles."""
         try:
-            path, _ = self._asking.videos.find(video)
+            path = find_video(self._asking.videos, self._asking.benchmark, video)
             if path is None or self._cue_files is None:
                 return path, None
             return path, self._cue_files.find(path.stem)[1]
@@ -276,6 +276,16 @@ def groups(
         span = span_of(item, only_moment=has_moment and (cuts or condition == "moment"))
         found.setdefault(span, []).append(item)
     return [Group(video, condition, span, tuple(some)) for span, some in found.items()]
+
+
+def find_video(videos: MediaFolder, benchmark: Benchmark, video: str) -> Path | None:
+    """Find a video by its name in the annotations, or another that its file may have.
+
+    Raises:
+        ValueError: If the name points outside the folder.
+    """
+    found = (videos.find(name)[0] for name in (video, *benchmark.also_named(video)))
+    return next((path for path in found if path is not None), None)
 
 
 def choose(

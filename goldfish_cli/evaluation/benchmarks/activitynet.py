@@ -82,6 +82,11 @@ def _type(row: Row) -> str:
     return TYPES[int(number)]
 
 
+def _also_named(video: str) -> tuple[str, ...]:
+    """The videos' own names begin with ``v_``, those in the annotations mostly do not."""
+    return (video.removeprefix("v_") if video.startswith("v_") else f"v_{video}",)
+
+
 ACTIVITYNET = Benchmark(
     name="activitynet",
     title="ActivityNet-QA",
@@ -90,4 +95,5 @@ ACTIVITYNET = Benchmark(
     split="test, 8,000 questions about 800 videos",
     metric="accuracy by exact match and by type, or by a judge with a score of 0 to 5",
     source="https://github.com/MILVLG/activitynet-qa (arXiv:1906.02467)",
+    also_named=_also_named,
 )

@@ -17,5 +17,6 @@ MSRVTT = Benchmark(
     "questions (mbzuai-oryx/Video-ChatGPT#68): compare only what is of one split",
     metric="accuracy by exact match, or by a judge with a score of 0 to 5",
     source="https://github.com/xudejing/video-question-answering (Xu et al., ACM MM 2017)",
+    also_named=lambda video: (f"video{video}",) if video.isdecimal() else (),
     by="question word",
 )

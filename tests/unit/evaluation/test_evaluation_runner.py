@@ -210,6 +210,12 @@ def test_subtitles_can_have_a_folder_of_their_own(
     assert done["1", "full"].prediction.subtitles == "none"
 
 
+def test_a_video_is_found_under_the_name_that_its_set_gives_to_files(asking: Asking) -> None:
+    named = replace(BENCHMARK, also_named=lambda video: (video.removeprefix("v_"),))
+    done = run(replace(asking, benchmark=named), [EvalItem("1", "v_one", "What?", ("a",))])
+    assert not done["1", "full"].prediction.problem
+
+
 def test_a_video_outside_the_folder_is_refused(asking: Asking) -> None:
     with pytest.raises(UsageError, match="outside the folder"):
         run(asking, [EvalItem("1", "../one.mp4", "What?", ("a",))])
