@@ -86,9 +86,10 @@ class Retrieval:
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Where wrong answers about long videos come from; the shares of all questions add up."""
+    """Where wrong answers about long videos come from, as shares of ``n``; the rest are right."""
 
     n: int
+    """Answered questions whose true spans are known."""
     retrieval: float
     """The evidence was not among what was retrieved."""
     reader: float
@@ -164,6 +165,8 @@ class EvalResult:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """Commit, versions, machine, hashes of the annotations and of the model."""
     seconds: float = 0.0
+    score_ci95: Interval | None = None
+    """Of the mean grade, as ``ci95`` is of the accuracy."""
 
 
 def write_result(path: Path, result: EvalResult) -> None:

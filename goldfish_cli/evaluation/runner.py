@@ -114,16 +114,10 @@ class Runner:
 
     def _find(self, video: str) -> tuple[Path | None, Path | None]:
         """Find a video and, if they have a folder of their own, its subtitles."""
-        try:
-            path = find_video(self._asking.videos, self._asking.benchmark, video)
-            if path is None or self._cue_files is None:
-                return path, None
-            return path, self._cue_files.find(path.stem)[1]
-        except ValueError as error:
-            raise UsageError(
-                f"The annotations name a file outside the folder of the videos: {video!r}.",
-                hint="Check the annotations",
-            ) from error
+        path = find_video(self._asking.videos, self._asking.benchmark, video)
+        if path is None or self._cue_files is None:
+            return path, None
+        return path, self._cue_files.find(path.stem)[1]
 
     def _open(
         self,
@@ -282,10 +276,19 @@ def find_video(videos: MediaFolder, benchmark: Benchmark, video: str) -> Path | 
     """Find a video by its name in the annotations, or another that its file may have.
 
     Raises:
-        ValueError: If the name points outside the folder.
+        UsageError: If the name points outside the folder.
     """
-    found = (videos.find(name)[0] for name in (video, *benchmark.also_named(video)))
-    return next((path for path in found if path is not None), None)
+    for name in (video, *benchmark.also_named(video)):
+        try:
+            path, _ = videos.find(name)
+        except ValueError as error:
+            raise UsageError(
+                f"The annotations name a file outside the folder of the videos: {video!r}.",
+                hint="Check the annotations",
+            ) from error
+        if path is not None:
+            return path
+    return None
 
 
 def choose(

@@ -19,6 +19,8 @@ _EXPECTED = (
     "A row has video, question and answer; and if there are: options, correct, type, start, end."
 )
 _ID_KEYS = ("question_id", "qid", "uid")
+_VIDEO_KEYS = ("video", "videos", "video_name", "video_id")
+"""Where one of them names the video, ``id`` is the question's."""
 _CORRECT_KEYS = (
     *("correct", "answer_idx", "answer_index", "answer_number", "correct_idx", "correct_option"),
     *("correct_answer", "correct_choice"),
@@ -107,7 +109,7 @@ def _with_place(
     if start is None and end is None:
         start, end = read_span(row, "ts", "time", "span", "time_reference")
     return EvalItem(
-        id=row.text_or_empty(*_ID_KEYS),
+        id=row.text_or_empty(*_ID_KEYS, *(["id"] if row.get(*_VIDEO_KEYS) is not None else [])),
         video=video,
         question=question,
         answers=answers,

@@ -18,6 +18,7 @@ from goldfish_cli.evaluation.benchmarks.nextqa import NEXTQA
 from goldfish_cli.evaluation.benchmarks.nextqa_open import NEXTQA_OE
 from goldfish_cli.evaluation.benchmarks.shapes import SHAPES
 from goldfish_cli.evaluation.benchmarks.tgif import (
+    TGIF,
     TGIF_ACTION,
     TGIF_COUNT,
     TGIF_FRAME,
@@ -32,7 +33,7 @@ from goldfish_cli.evaluation.items import Benchmark
 BENCHMARKS: dict[str, Benchmark] = {
     one.name: one
     for one in (
-        *(MSVD, MSRVTT, TGIF_FRAME, TGIF_ACTION, TGIF_TRANSITION, TGIF_COUNT, ACTIVITYNET),
+        *(MSVD, MSRVTT, TGIF, TGIF_FRAME, TGIF_ACTION, TGIF_TRANSITION, TGIF_COUNT, ACTIVITYNET),
         *(TVQA, TVQA_LONG, VIDEOCHATGPT, NEXTQA, NEXTQA_OE, EGOSCHEMA, VIDEOMME, MLVU),
         *(LVBENCH, MVBENCH, SHAPES, FILMS, CUSTOM),
     )
@@ -40,16 +41,21 @@ BENCHMARKS: dict[str, Benchmark] = {
 
 
 def find_benchmark(name: str) -> Benchmark:
-    """Return the benchmark of a name; case does not matter.
+    """Return the benchmark of a name; case does not matter, nor how the name is hyphenated.
 
     Raises:
         UsageError: If there is none; the hint names the nearest and all others.
     """
-    found = BENCHMARKS.get(name.casefold())
-    if found is not None:
-        return found
+    for known, benchmark in BENCHMARKS.items():
+        if _plain(name) in (_plain(known), _plain(benchmark.title)):
+            return benchmark
     nearest = get_close_matches(name.casefold(), BENCHMARKS, n=1, cutoff=0.5)
     suggestion = f"Did you mean {nearest[0]}? " if nearest else ""
     raise UsageError(
         f"There is no benchmark '{name}'.", hint=f"{suggestion}Known: {', '.join(BENCHMARKS)}"
     )
+
+
+def _plain(name: str) -> str:
+    """Letters and digits alone: ``MSVD-QA`` and ``msvd_qa`` are one."""
+    return "".join(character for character in name.casefold() if character.isalnum())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -55,6 +55,34 @@ def read_tgif(paths: Sequence[Path], task: Task) -> list[EvalItem]:
     ids = [_check_task(row, task) for row in rows]
     read = {"COUNT": _count, "FRAMEQA": _frame}.get(task.prefix, _choice)
     return with_ids([read(row, one) for row, one in zip(rows, ids, strict=True)])
+
+
+def read_all(paths: Sequence[Path]) -> list[EvalItem]:
+    """Read any of the four sets, one a file; which it is becomes the type of its questions.
+
+    Raises:
+        AnnotationError: If a file cannot be read, or is none of them.
+    """
+    items = []
+    read_rows(paths[:1], FRAME.expected)  # no file at all is an error of its own
+    for path in paths:
+        task = _task_of(path)
+        kind = task.name.removeprefix("tgif-")
+        items += [replace(item, category=kind) for item in read_tgif([path], task)]
+    return with_ids(items)
+
+
+def _task_of(path: Path) -> Task:
+    """Tell a file's set by the ids of its questions, else by what its first row holds."""
+    rows = read_rows([path], FRAME.expected)
+    by_prefix = {task.prefix: task for task in _TASKS}
+    for name in ("vid_id", "video_id", "qid", "question_id"):
+        match = _QUESTION_ID.fullmatch(rows[0].text_or_empty(name))
+        if match is not None and match[1] in by_prefix:
+            return by_prefix[match[1]]
+    if rows[0].get("a1") is not None:
+        return ACTION
+    return COUNT if all(row.text_or_empty("answer").isdecimal() for row in rows) else FRAME
 
 
 def _check_task(row: Row, task: Task) -> str:
@@ -124,6 +152,17 @@ def _choice(row: Row, question_id: str) -> EvalItem:
 
 _SOURCE = "https://github.com/YunseokJANG/tgif-qa (arXiv:1704.04497)"
 
+TGIF = Benchmark(
+    name="tgif",
+    title="TGIF-QA",
+    read=read_all,
+    prompt=with_form,
+    split="test: frame 13,691, action 2,274, transition 6,232, count 3,554 questions; papers tell "
+    "the four apart, and what those with a judge call TGIF-QA is the frame set",
+    metric="by set: accuracy, of the count set mean squared error (L2)",
+    source=_SOURCE,
+    by="set",
+)
 TGIF_FRAME = Benchmark(
     name=FRAME.name,
     title="TGIF-QA FrameQA",

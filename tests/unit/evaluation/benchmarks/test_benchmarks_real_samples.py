@@ -103,7 +103,8 @@ def test_no_other_set_takes_a_file_with_choices(
     if read(qa_folder, name, *files)[0].rule != "choice":
         return
     paths = [qa_folder / file for file in files]
-    for other in BENCHMARKS.keys() - {name, "custom", "tvqa-long"}:
+    joins = {"tgif"} if name.startswith("tgif-") else set()
+    for other in BENCHMARKS.keys() - {name, "custom", "tvqa-long"} - joins:
         with pytest.raises(AnnotationError) as caught:
             BENCHMARKS[other].read(paths)
         assert paths[0].name in str(caught.value)
@@ -209,3 +210,14 @@ def test_second_answers_of_nextqa_join_its_questions(qa_folder: Path, tmp_path: 
 def test_folders_of_nextqa_are_no_questions(qa_folder: Path) -> None:
     with pytest.raises(AnnotationError, match="holds no questions"):
         read(qa_folder, "nextqa", "NExT-QA__dataset__nextqa__map_vid_vidorID.json")
+
+
+def test_tgif_joins_its_four_sets_with_the_set_as_type(qa_folder: Path) -> None:
+    names = ("action", "count", "frameqa", "transition")
+    paths = [qa_folder / f"tgif-qa__dataset__Test_{name}_question.csv" for name in names]
+    items = BENCHMARKS["tgif"].read(paths)
+    assert len({item.id for item in items}) == len(items) == 1159 + 1778 + 1078 + 1074
+    kinds = {item.category: item.rule for item in items}
+    assert kinds == {
+        "action": "choice", "count": "count", "frame": "open", "transition": "choice"
+    }  # fmt: skip

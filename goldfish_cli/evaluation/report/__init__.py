@@ -1,0 +1,1 @@
+"""What an evaluation found, for people: one HTML page, or Markdown."""
