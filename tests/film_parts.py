@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from goldfish_cli.backends.base import drain
+from goldfish_cli.backends.base import VideoLanguageModel, drain
 from goldfish_cli.backends.native import NativeModel
+from goldfish_cli.data.features import FeatureStore
 from goldfish_cli.data.shapes.film_writer import FilmsPlan, write_films
 from goldfish_cli.longvideo.indexer import IndexedFilm, IndexPlan, index_film
 from goldfish_cli.longvideo.store import IndexStore
+from goldfish_cli.longvideo.visual_models import VisualModel
 from goldfish_cli.media.cutting import Cutting
 from goldfish_cli.profiles import load_profile
 
@@ -39,7 +41,19 @@ def plan_for(model: NativeModel | None, **changes: Any) -> IndexPlan:
 
 
 def index_with(
-    store: IndexStore, model: NativeModel | None, path: Path, **changes: Any
+    store: IndexStore,
+    model: NativeModel | None,
+    path: Path,
+    *,
+    pictures: VisualModel | None = None,
+    features: FeatureStore | None = None,
+    writer: VideoLanguageModel | None = None,
+    **changes: Any,
 ) -> IndexedFilm:
     profile = load_profile("cpu", threads=1)
-    return drain(index_film(store, model, path, plan_for(model, **changes), profile))
+    plan = plan_for(model, **changes)
+    return drain(
+        index_film(
+            store, model, path, plan, profile, pictures=pictures, features=features, writer=writer
+        )
+    )

@@ -5,7 +5,10 @@ Knows no torch, so that a model behind a server needs none.
 
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from goldfish_cli.media.video import Frame, Image
 from goldfish_cli.profiles import Profile
@@ -94,6 +97,10 @@ class VideoLanguageModel(Protocol):
     def notes(self) -> tuple[str, ...]:
         """What a user should know about this model, one sentence each."""
 
+    @property
+    def follows_instructions(self) -> bool:
+        """Whether it can be expected to do what any text asks, without pictures as well."""
+
     def num_frames(self, profile: Profile) -> int:
         """Say how many frames the model sees of one clip when nobody asks for a number."""
 
@@ -149,3 +156,32 @@ class VideoLanguageModel(Protocol):
         Returns:
             A reply for each conversation, as ``stream`` would give it but for rounding.
         """
+
+
+@runtime_checkable
+class KeepsFeatures(Protocol):
+    """A video language model whose frozen encoder's output can be had, kept and given back."""
+
+    @property
+    def frames_at_once(self) -> int:
+        """How many frames its encoder takes in one go."""
+
+    def encoder_identity(self) -> str:
+        """Name all that the features of a frame depend on, whatever comes after the encoder."""
+
+    def encode_clips(self, clips: Sequence[Sequence[Frame]]) -> list[Any]:
+        """Do what ``encode`` does to several clips at once: an ``EncodedVideo`` for each."""
+
+    def features_of(self, video: Any) -> Any:
+        """Give the encoder's output, a tensor ``(frames, tokens, dim)``."""
+
+    def restore(self, times: Sequence[float], features: Any) -> Any:
+        """Make an ``EncodedVideo`` of features that were kept.
+
+        Args:
+            times: Of the frames, in seconds.
+            features: ``(frames, tokens, dim)``, in any number format.
+        """
+
+    def mean_feature(self, video: Any) -> NDArray[np.float32]:
+        """Give the mean of the encoder's output over all patches of all frames, ``(dim,)``."""

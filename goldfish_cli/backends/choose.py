@@ -33,14 +33,13 @@ def load_backend(
         ModelError: If the name has no known form, or the model is incomplete or cannot be fetched.
         DoesNotFitError: If it is too large for the profile.
     """
+    check_name(name, offline=offline)
     # Each backend is imported when it is asked for: a server needs no torch, which takes seconds.
     if name.startswith(SERVER_PREFIX):
         from goldfish_cli.backends.server import ServerModel
 
         return ServerModel(name, offline=offline, api_key=api_key)
     path = Path(name).expanduser()
-    if name != BUNDLED and not path.exists() and not _HUB_ID.fullmatch(name):
-        raise _unknown(name)
 
     from goldfish_cli.model.bases import is_goldfish
     from goldfish_cli.model.loader import PICKLE_SUFFIXES
@@ -49,12 +48,46 @@ def load_backend(
         from goldfish_cli.backends.native import NativeModel
 
         return NativeModel.load(name, profile, offline=offline)
-    if path.is_file():
-        raise _unknown(name)
 
     from goldfish_cli.backends.transformers import TransformersModel
 
     return TransformersModel.load(name, profile, offline=offline)
+
+
+def check_name(name: str, *, offline: bool = False) -> None:
+    """Refuse a name that cannot be a model's; nothing is loaded or fetched to find out.
+
+    An id of the hub is taken at its word, but for ``offline``.
+
+    Raises:
+        ModelError: Saying what it is instead.
+    """
+    if name == BUNDLED:
+        return
+    if name.startswith(SERVER_PREFIX):
+        from goldfish_cli.backends.server import ServerModel
+
+        ServerModel(name, offline=offline)  # looks at the name, and at no server
+        return
+    path = Path(name).expanduser()
+    if path.is_file():
+        from goldfish_cli.model.loader import PICKLE_SUFFIXES
+
+        if path.suffix not in PICKLE_SUFFIXES:
+            raise _unknown(name)
+    elif path.is_dir():
+        if not (path / "config.json").is_file():
+            raise ModelError(f"The folder {name} holds no model.", hint=f"A model is {_FORMS}")
+    elif not _HUB_ID.fullmatch(name):
+        raise _unknown(name)
+    elif offline:
+        from huggingface_hub import try_to_load_from_cache
+
+        if not isinstance(try_to_load_from_cache(name, "config.json"), str):
+            raise ModelError(
+                f"The model {name} is not on this machine and --offline forbids to fetch it.",
+                hint="Fetch it where there is a network, or name a local copy of it",
+            )
 
 
 def _unknown(name: str) -> ModelError:

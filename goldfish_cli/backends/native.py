@@ -1,11 +1,14 @@
 """The native model as a video language model: Goldfish checkpoints and reference ``.pth`` files."""
 
 from collections.abc import Generator, Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
@@ -14,6 +17,7 @@ from goldfish_cli.backends.generation import TextPieces, TokenChooser, end_token
 from goldfish_cli.media.video import Frame, Image
 from goldfish_cli.model.fingerprints import fingerprint_of
 from goldfish_cli.model.fitting import check_fits
+from goldfish_cli.model.frame_encoder import feature_identity, name_bases
 from goldfish_cli.model.loader import LoadedModel, load_config, load_model
 from goldfish_cli.model.memory import MemoryPlanner
 from goldfish_cli.model.preprocessing import preprocess_frames, resize_frame
@@ -68,6 +72,7 @@ class NativeModel:
         self._chunk = profile.encoder_chunk
         self._rows = rows
         self._device = loaded.device
+        self._dtype: torch.dtype = loaded.model.get_input_embeddings().weight.dtype
         self._style = loaded.style
         self._end_ids = end_tokens(loaded.tokenizer, loaded.model, loaded.model.language_model)
 
@@ -94,6 +99,26 @@ class NativeModel:
         """Hash the weights as they are loaded."""
         return fingerprint_of(self.model)
 
+    @property
+    def follows_instructions(self) -> bool:
+        """Whether it is large enough; minnow and its like know the questions they were taught."""
+        return self.model.num_parameters() >= SMALL_MODEL_PARAMETERS
+
+    @property
+    def frames_at_once(self) -> int:
+        """What the profile says."""
+        return self._chunk
+
+    def encoder_identity(self) -> str:
+        """Name the encoder as training and ``goldfish prep features`` do."""
+        return self._encoder_identity
+
+    @cached_property
+    def _encoder_identity(self) -> str:
+        config = deepcopy(self.config)
+        name_bases(config, self.name)
+        return feature_identity(config, self._dtype)
+
     def num_frames(self, profile: Profile) -> int:
         """Return the profile's number of frames, else that of the training."""
         return profile.max_frames or int(self.config.num_frames)
@@ -112,21 +137,54 @@ class NativeModel:
     @torch.inference_mode()
     def encode(self, frames: Iterable[Frame]) -> NativeVideo:
         """Preprocess and encode frames, a chunk at a time."""
-        config, times, features = self.config, [], []
+        times, features = [], []
         stream = iter(frames)
         while chunk := list(islice(stream, self._chunk)):
-            pixels = preprocess_frames(
-                [frame.image for frame in chunk],
-                config.image_size,
-                config.image_mean,
-                config.image_std,
-            )
-            features.append(self.model.encode_frames(pixels, chunk=self._chunk))
+            features.append(self._encode_chunk(chunk))
             times += [frame.time for frame in chunk]
         if not features:  # a control without frames: only what is said and asked
-            size = config.image_size
+            size = self.config.image_size
             features = [self.model.encode_frames(torch.empty(0, 3, size, size))]
         return NativeVideo(tuple(times), torch.cat(features))
+
+    def encode_clips(self, clips: Sequence[Sequence[Frame]]) -> list[NativeVideo]:
+        """Encode several clips as one run of frames, so that no chunk but the last is half empty.
+
+        A frame's features are those of ``encode`` but for rounding: a product of matrices of
+        another height may add up in another order.
+        """
+        whole = self.encode(frame for clip in clips for frame in clip)
+        encoded, first = [], 0
+        for clip in clips:
+            last = first + len(clip)
+            encoded.append(NativeVideo(whole.times[first:last], whole.features[first:last]))
+            first = last
+        return encoded
+
+    def features_of(self, video: NativeVideo) -> Tensor:
+        """Give the encoder's output, ``(frames, tokens_per_frame, pooled_dim)``."""
+        return video.features
+
+    def restore(self, times: Sequence[float], features: Tensor) -> NativeVideo:
+        """Take features back in the model's own number format, where it computes."""
+        return NativeVideo(tuple(times), features.to(self._device, self._dtype))
+
+    @torch.inference_mode()
+    def mean_feature(self, video: NativeVideo) -> NDArray[np.float32]:
+        """Average over frames, tokens, and the patches that one token joins."""
+        width: int = self.config.vision_config.hidden_size
+        mean: Tensor = video.features.float().reshape(-1, width).mean(0)
+        return mean.cpu().numpy()
+
+    def _encode_chunk(self, frames: Sequence[Frame]) -> Tensor:
+        config = self.config
+        pixels = preprocess_frames(
+            [frame.image for frame in frames],
+            config.image_size,
+            config.image_mean,
+            config.image_std,
+        )
+        return self.model.encode_frames(pixels, chunk=self._chunk)
 
     def count_tokens(
         self, video: NativeVideo, captions: Sequence[str], turns: Sequence[Turn]

@@ -68,14 +68,19 @@ class ServerModel:
     ) -> None:
         self.name = self.identity = name
         self.notes: tuple[str, ...] = ()
-        self._model, url = _split_name(name)
+        self._model, url = split_name(name)
         host = urlsplit(url).hostname or ""
-        if offline and not _is_here(host):
+        if offline and not is_here(host):
             raise ModelError(
                 f"The model server {host} is not on this machine.",
                 hint="Leave out --offline, or use a server on localhost",
             )
         self._client = ChatClient(url, api_key=api_key, limits=limits)
+
+    @property
+    def follows_instructions(self) -> bool:
+        """Yes: it was made for conversations."""
+        return True
 
     def num_frames(self, profile: Profile) -> int:
         """Return the profile's number of frames, else 16."""
@@ -160,7 +165,12 @@ class ServerModel:
             return list(pool.map(ask, conversations))
 
 
-def _split_name(name: str) -> tuple[str, str]:
+def split_name(name: str) -> tuple[str, str]:
+    """Split ``openai:MODEL@URL`` into the model and the URL, to which ``/v1`` is added if bare.
+
+    Raises:
+        ModelError: If the name has another form, or holds a password.
+    """
     match = _NAME.fullmatch(name)
     if not match:
         raise ModelError(
@@ -199,7 +209,8 @@ def _data_url(frame: Frame) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
+    """Tell whether a server runs on this machine."""
     if host == "localhost":
         return True
     try:

@@ -124,6 +124,11 @@ class TransformersModel:
         """Hash the weights as they are loaded."""
         return fingerprint_of(self.model)
 
+    @property
+    def follows_instructions(self) -> bool:
+        """Yes: it was made for conversations."""
+        return True
+
     def num_frames(self, profile: Profile) -> int:
         """Return the profile's number of frames, else 16."""
         return profile.max_frames or NUM_FRAMES
@@ -197,7 +202,7 @@ class TransformersModel:
         key = (tuple(captions), tuple(turns))
         if video.prompt is None or video.prompt[0] != key:
             options: dict[str, Any] = {"return_tensors": "pt"}
-            if self.as_video:
+            if self.as_video and video.pictures:
                 options |= {"video_metadata": [_metadata(video)], "do_sample_frames": False}
             inputs = self.processor.apply_chat_template(
                 chat_messages(self._parts(video, captions), turns),
@@ -213,7 +218,7 @@ class TransformersModel:
         return video.prompt[1]
 
     def _parts(self, video: ShownVideo, captions: Sequence[str]) -> list[Part]:
-        if self.as_video:
+        if self.as_video and video.pictures:
             frames = np.stack([np.asarray(picture) for picture in video.pictures])
             return [{"type": "video", "video": frames}, *transcript_part(video.times, captions)]
         pictures = [{"type": "image", "image": picture} for picture in video.pictures]

@@ -15,6 +15,7 @@ from goldfish_cli.commands.index.folder import (
     find_one,
     folder_for,
     is_file,
+    pictures_of,
     vectors_of,
 )
 from goldfish_cli.commands.options import (
@@ -123,6 +124,10 @@ def longask(
     from goldfish_cli.inference.questions import check_question
 
     question = check_question(question)
+    if not is_default_model(model):
+        from goldfish_cli.backends.choose import check_name
+
+        check_name(model_name(model), offline=offline)
     notify = _notifier(quiet=quiet)
     folder = folder_for(index)
     _index_missing(
@@ -152,10 +157,12 @@ def longask(
             answer = _reference(store, question, films, name, profile, offline=offline)
         else:
             vectors = vectors_of(store, notify, offline=offline)
+            pictures = pictures_of(store, films, notify, offline=offline)
             budget = Budget(clips, seconds)
-            answer = Coordinator(store, looker, vectors=vectors, budget=budget).answer(
-                question, films
+            coordinator = Coordinator(
+                store, looker, vectors=vectors, pictures=pictures, budget=budget
             )
+            answer = coordinator.answer(question, films)
         if html is not None:
             _write_page(store, answer, films, html)
     if answer.coverage < 1.0:

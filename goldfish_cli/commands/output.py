@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -12,6 +13,7 @@ from typing import Any, TextIO
 
 from goldfish_cli.errors import UsageError
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _results: TextIO | None = None  # where results go while others write to stdout
 
 
@@ -72,9 +74,14 @@ def report_error(message: str, hint: str = "", *, label: str = "error") -> None:
         _say("hint", hint)
 
 
+def one_line(text: str) -> str:
+    """Write control characters as Python would, such as the newline in a film's name."""
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
     """Show rows under their columns: drawn in a terminal, aligned by spaces in a pipe."""
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    cells = [["" if cell is None else one_line(str(cell)) for cell in row] for row in rows]
     if (_results or sys.stdout).isatty():
         _draw(columns, cells, title)
         return

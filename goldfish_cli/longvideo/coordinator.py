@@ -23,6 +23,7 @@ from goldfish_cli.longvideo.retrieve import CANDIDATES, retrieve
 from goldfish_cli.longvideo.statements import Statement
 from goldfish_cli.longvideo.vectors import VectorStore
 from goldfish_cli.longvideo.view import IndexView
+from goldfish_cli.longvideo.visuals import PictureSearch
 from goldfish_cli.longvideo.words import content_stems, stem, stems, words
 
 MOST_CITED = 12
@@ -69,6 +70,7 @@ class Coordinator:
         store: Open to read.
         looker: Shows clips to the model; ``None`` answers from the index alone.
         vectors: Find by meaning as well; ``None``: by words alone.
+        pictures: Find by the clips' looks as well; ``None``: by text alone.
         budget: What one question may cost.
     """
 
@@ -78,10 +80,12 @@ class Coordinator:
         looker: Looker | None = None,
         *,
         vectors: VectorStore | None = None,
+        pictures: PictureSearch | None = None,
         budget: Budget | None = None,
     ) -> None:
         self._store = store
         self._vectors = vectors
+        self._pictures = pictures
         self._looker = looker
         self._budget = budget or Budget()
         self._views: dict[str, FilmView] = {}
@@ -203,7 +207,12 @@ class Coordinator:
             return films
         ids = [film.id for film in films]
         matches = retrieve(
-            self._store, question.text, vectors=self._vectors, films=ids, limit=CANDIDATES
+            self._store,
+            question.text,
+            vectors=self._vectors,
+            pictures=self._pictures,
+            films=ids,
+            limit=CANDIDATES,
         )
         near = list(dict.fromkeys(match.passage.film for match in matches))[:MOST_FILMS]
         self._step("films", f"{len(near)} of {len(films)} films are near")
@@ -217,12 +226,19 @@ class Coordinator:
         if best:
             return tuple(best)
         knows_meanings = self._vectors is not None and self._vectors.weight >= 1
-        return tuple(f for f in self._near(question, view) if f.score > 0 or knows_meanings)
+        near = self._near(question, view)
+        knows_looks = self._pictures is not None and self._pictures.weight > 0
+        return tuple(f for f in near if f.score > 0 or knows_meanings or knows_looks)
 
     def _near(self, question: Question, view: FilmView) -> tuple[Fit, ...]:
         """The statements of the passages that retrieval brings, with what share they hold."""
         matches = retrieve(
-            self._store, question.text, vectors=self._vectors, films=[view.film.id], limit=NEAREST
+            self._store,
+            question.text,
+            vectors=self._vectors,
+            pictures=self._pictures,
+            films=[view.film.id],
+            limit=NEAREST,
         )
         held = {id(fit.statement): fit for fit in view.fits(question.phrases, view.statements)}
         found: dict[int, Fit] = {}

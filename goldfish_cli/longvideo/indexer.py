@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from PIL import Image as pillow
 
@@ -22,18 +22,28 @@ from goldfish_cli.errors import VideoError
 from goldfish_cli.inference.answer import answer_question
 from goldfish_cli.inference.clip import Look, Notify, WatchedClip
 from goldfish_cli.longvideo.chapters import chapters_of, summary_of
+from goldfish_cli.longvideo.known import KnownClips
 from goldfish_cli.longvideo.records import ClipRecord, FilmRecord
+from goldfish_cli.longvideo.seeing import Needs, SeenClip, Seer
 from goldfish_cli.longvideo.store import IndexStore
+from goldfish_cli.longvideo.visuals import IDENTITY, NAME
+from goldfish_cli.longvideo.written_chapters import story_key, write_story
 from goldfish_cli.media.cues import Cue, Subtitles
-from goldfish_cli.media.cutting import Cutting, cut, is_gapless
-from goldfish_cli.media.film import FilmClip, walk_clips
+from goldfish_cli.media.cutting import Cutting, cut_talk, is_gapless
+from goldfish_cli.media.film import FilmClip, looks_a_second, walk_clips
 from goldfish_cli.media.subtitle_files import SUFFIXES, read_subtitle_file
 from goldfish_cli.media.subtitles import find_subtitles
 from goldfish_cli.media.video import Frame, VideoInfo, media_hash, probe
 from goldfish_cli.profiles import Profile
 
+if TYPE_CHECKING:
+    from goldfish_cli.data.features import FeatureStore
+    from goldfish_cli.longvideo.visual_models import VisualModel
+
 THUMBNAIL_SIZE = (160, 120)
 """Widest and highest, in pixels."""
+CHAPTERS, STORY_KEY = "chapters", "chapters_key"
+"""Keys of a film's settings: whether a model wrote its chapters, and what they depend on."""
 _VERSION = "1"  # of what is made of a clip; another number makes all of it again
 
 State = Literal["new", "reused", "failed"]
@@ -89,6 +99,9 @@ def index_film(
     plan: IndexPlan,
     profile: Profile,
     *,
+    pictures: VisualModel | None = None,
+    features: FeatureStore | None = None,
+    writer: VideoLanguageModel | None = None,
     cache_dir: Path | None = None,
     offline: bool = False,
     notify: Notify = lambda _: None,
@@ -101,6 +114,9 @@ def index_film(
         path: A video, or a subtitle file.
         plan: How to cut it and what to ask.
         profile: Limits the prompts.
+        pictures: Makes the clips' visual vectors; ``None``: the model's own encoder, if it has one.
+        features: Keeps the encoder's output of the clips that are described; ``None``: it is lost.
+        writer: Writes the chapters and the film's summary; ``None``: they are made of the words.
         cache_dir: Folder where transcripts are kept.
         offline: Fetch no weights for speech recognition.
         notify: Hears what is odd about the file.
@@ -112,8 +128,9 @@ def index_film(
     """
     began = time.perf_counter()
     source = _open(path, plan, profile, cache_dir=cache_dir, offline=offline, notify=notify)
-    film = _register(store, source, model, plan)
-    known = {clip.number: clip for clip in store.clips(film.id)}
+    seer = _seer(model, source, plan, pictures, features)
+    film = _register(store, source, model, plan, seer)
+    known = KnownClips(store, film)
     counts: dict[State, int] = {"new": 0, "reused": 0, "failed": 0}
     cues = _Cues(source.subtitles.cues)
 
@@ -121,28 +138,39 @@ def index_film(
         seen = model.identity if model else ""
         return _digest(_VERSION, film.id, start, end, plan.num_frames, plan.prompt, seen)
 
-    def is_done(start: float, end: float) -> bool:
-        key = key_of(start, end)
-        return any(clip.key == key and not clip.failed for clip in known.values())
+    def needs_of(start: float, end: float) -> Needs:
+        has_visual = seer is None or seer.visual_name is None or known.has_visual(start, end)
+        return Needs(key_of(start, end) not in known.told, not has_visual)
 
-    done = {clip.key: clip for clip in known.values() if not clip.failed}
+    def is_wanted(start: float, end: float) -> bool:
+        needs = needs_of(start, end)
+        is_shown = not needs.summary or known.has_thumbnail(start, end)
+        return seer is not None and (seer.needs_frames(start, end, needs) or not is_shown)
+
     number = -1
-    for found in _walk(source, film, known, plan, model, is_done, notify):
-        number = found.number
-        key = key_of(found.start, found.end)
-        said = cues.begun_before(found.end)
-        before = done.get(key)
-        if before is not None:
-            clip, state = replace(before, number=number, cues=said), "reused"
-            if clip != before:
-                store.put_clip(film.id, clip)
-        else:
-            clip = _tell(found, said, key, source, plan, model, profile, notify)
-            state = "failed" if clip.failed else "new"
-            store.put_clip(film.id, clip, thumbnail=_thumbnail(found.frames, source.info))
-        counts[state] += 1  # type: ignore[index]  # one of the three
-        yield ClipDone(clip, state, found.end - film.start)  # type: ignore[arg-type]
+    clips = _walk(source, film, known, plan, model, seer, is_wanted, notify)
+    try:
+        for batch in seer.batches(clips) if seer else ([clip] for clip in clips):
+            needs = [needs_of(clip.start, clip.end) for clip in batch]
+            for seen in seer.see(batch, needs) if seer else map(SeenClip, batch):
+                found = seen.clip
+                number = found.number
+                key = key_of(found.start, found.end)
+                said = cues.begun_before(found.end)
+                before = known.told.get(key)
+                if before is not None:
+                    clip, state = replace(before, number=number, cues=said), "reused"
+                else:
+                    clip = _tell(seen, said, key, source, plan, model, profile, notify)
+                    state = "failed" if clip.failed else "new"
+                known.put(clip, seen.visual, _thumbnail(found.frames, source.info))
+                counts[state] += 1  # type: ignore[index]  # one of the three
+                yield ClipDone(clip, state, found.end - film.start)  # type: ignore[arg-type]
+    finally:
+        if features is not None:
+            features.flush()
     _finish(store, film, number + 1, cues.rest(), source, plan)
+    film = _write(store, film.id, writer, profile, notify)
     return IndexedFilm(
         str(path),
         film.id,
@@ -197,8 +225,27 @@ def _open(
     return _Source(path, media_hash(path), info, info.start, info.end, subtitles)
 
 
+def _seer(
+    model: VideoLanguageModel | None,
+    source: _Source,
+    plan: IndexPlan,
+    pictures: VisualModel | None,
+    features: FeatureStore | None,
+) -> Seer | None:
+    """What looks at the film; ``None`` if it is known by its subtitles alone."""
+    if model is None or source.info is None:
+        return None
+    rate = looks_a_second(source.info, plan.cutting, plan.num_frames)
+    frames = f"{plan.num_frames} of {rate!r} a second, overlap {plan.cutting.overlap!r}"
+    return Seer(model, source.id, f"film walk 1: {frames}", pictures, features)
+
+
 def _register(
-    store: IndexStore, source: _Source, model: VideoLanguageModel | None, plan: IndexPlan
+    store: IndexStore,
+    source: _Source,
+    model: VideoLanguageModel | None,
+    plan: IndexPlan,
+    seer: Seer | None,
 ) -> FilmRecord:
     """Write down that the film is being worked on, under the name it has now."""
     before = store.film(source.id)
@@ -209,6 +256,8 @@ def _register(
         "model_identity": model.identity if model else None,
         "frames": plan.num_frames if source.info else 0,
         "prompt": plan.prompt,
+        NAME: seer.visual_name if seer else None,
+        IDENTITY: seer.visual_identity if seer else None,
         **asdict(plan.cutting),
     }
     borders = _digest(asdict(plan.cutting), [(one.start, one.end) for one in source.subtitles.cues])
@@ -225,32 +274,39 @@ def _register(
         summary=before.summary if before else "",
         chapters=before.chapters if before else (),
     )
-    store.put_film(film)
+    if before is not None:  # what wrote the chapters that are there
+        settings |= {one: before.settings.get(one) for one in (CHAPTERS, STORY_KEY)}
+    same_looks = before is None or all(
+        before.settings.get(name) == settings[name] for name in (IDENTITY, "frames")
+    )
+    with store.transaction():
+        store.put_film(film)
+        if not same_looks:
+            store.drop_visuals(film.id)
     return film
 
 
 def _walk(
     source: _Source,
     film: FilmRecord,
-    known: dict[int, ClipRecord],
+    known: KnownClips,
     plan: IndexPlan,
     model: VideoLanguageModel | None,
-    is_done: Any,
+    seer: Seer | None,
+    is_wanted: Callable[[float, float], bool],
     notify: Notify,
 ) -> Iterator[FilmClip]:
-    if source.info is None or model is None:
+    if source.info is None or model is None or seer is None:
         cues = source.subtitles.cues
         cutting = plan.cutting if plan.cutting.seconds else replace(plan.cutting, seconds=30.0)
-        for number, (start, end) in enumerate(cut(source.start, source.end, [], cues, cutting)):
+        for number, (start, end) in enumerate(cut_talk(source.start, source.end, cues, cutting)):
             yield FilmClip(number, start, end, (), ())
         return
-    if (
-        film.borders_key
-        and _is_whole(film, known, plan)
-        and all(is_done(clip.start, clip.end) for clip in known.values())
-    ):
-        for clip in known.values():  # nothing to look at: the film is not even opened
-            yield FilmClip(clip.number, clip.start, clip.end, (), ())
+    spans = [(clip.start, clip.end) for clip in known.clips.values()]
+    is_whole = bool(film.borders_key) and _is_whole(film, known.clips, plan)
+    if is_whole and not any(is_wanted(*span) for span in spans):
+        for number, (start, end) in enumerate(spans):
+            yield FilmClip(number, start, end, (), ())  # the film is not even opened
         return
     notes: list[str] = []
     yield from walk_clips(
@@ -259,8 +315,9 @@ def _walk(
         cutting=plan.cutting,
         num_frames=plan.num_frames,
         prepare=model.shrink,
+        beside=seer.pictures.prepare if seer.pictures else None,
         cues=source.subtitles.cues,
-        wanted=lambda start, end: not is_done(start, end),
+        wanted=is_wanted,
         notes=notes,
     )
     for note in dict.fromkeys(notes):
@@ -278,7 +335,7 @@ def _is_whole(film: FilmRecord, known: dict[int, ClipRecord], plan: IndexPlan) -
 
 
 def _tell(
-    found: FilmClip,
+    seen: SeenClip,
     said: tuple[Cue, ...],
     key: str,
     source: _Source,
@@ -288,13 +345,14 @@ def _tell(
     notify: Notify,
 ) -> ClipRecord:
     """Let the model say what a clip shows."""
+    found = seen.clip
     clip = ClipRecord(found.number, found.start, found.end, cues=said, key=key)
     if source.info is None or model is None:
         return clip
-    if not found.frames:
+    if seen.encoded is None:
         return replace(clip, failed="no picture of it could be decoded")
     look = Look(source.path, start=found.start, end=found.end)
-    watched = WatchedClip(look, source.info, model.encode(found.frames), Subtitles(said), 0.0)
+    watched = WatchedClip(look, source.info, seen.encoded, Subtitles(said), 0.0)
     settings = GenerationSettings(max_new_tokens=plan.max_new_tokens)
     answer = drain(
         answer_question(
@@ -312,24 +370,42 @@ def _finish(
     source: _Source,
     plan: IndexPlan,
 ) -> None:
-    """Drop what an earlier cutting left, and write what is known of the film as a whole."""
+    """Drop what an earlier cutting left; from now on the borders are known."""
     if count == 0:
         raise VideoError(f"{source.path.name} holds no clip.", hint="Check that it plays")
     store.drop_clips_from(film.id, count)
     last = store.clip(film.id, count - 1)
     if late and last is not None:
         store.put_clip(film.id, replace(last, cues=(*last.cues, *late)))
-    chapters = chapters_of(store.clips(film.id))
     borders = _digest(asdict(plan.cutting), [(one.start, one.end) for one in source.subtitles.cues])
-    store.put_film(
-        replace(
-            film,
-            borders_key=borders,
-            complete=True,
-            chapters=chapters,
-            summary=summary_of(chapters),
-        )
-    )
+    store.put_film(replace(film, borders_key=borders))
+
+
+def _write(
+    store: IndexStore,
+    film_id: str,
+    writer: VideoLanguageModel | None,
+    profile: Profile,
+    notify: Notify,
+) -> FilmRecord:
+    """Give a film its chapters and its summary, and with them count it as complete."""
+    film, clips = store.film(film_id), store.clips(film_id)
+    assert film is not None
+    chapters = chapters_of(clips)
+    settings = film.settings | {CHAPTERS: "words", STORY_KEY: None}
+    summary = summary_of(chapters)
+    if writer is not None and chapters:
+        key = story_key(chapters, clips, writer)
+        if film.settings.get(STORY_KEY) == key:
+            chapters, summary, settings = film.chapters, film.summary, film.settings
+        else:
+            notify(f"{film.name}: writing {len(chapters)} chapters.")
+            story = write_story(chapters, clips, writer, profile, notify)
+            chapters, summary = story.chapters, story.summary
+            settings |= {CHAPTERS: "model", STORY_KEY: key if story.is_whole else None}
+    film = replace(film, complete=True, chapters=chapters, summary=summary, settings=settings)
+    store.put_film(film)
+    return film
 
 
 class _Cues:

@@ -97,4 +97,4 @@ class Match:
     score: float
     """The higher the better, comparable within one search only."""
     parts: dict[str, float]
-    """What each retriever gave, by name: ``lexical``, ``dense``."""
+    """What each retriever gave, by name: ``lexical``, ``dense``, ``visual``."""

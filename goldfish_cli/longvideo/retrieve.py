@@ -1,4 +1,4 @@
-"""Hybrid retrieval: passages by their words and by their meaning, the two rankings fused."""
+"""Hybrid retrieval: passages by their words, their meaning and their clips' looks, ranks fused."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from goldfish_cli.longvideo.records import Match
 from goldfish_cli.longvideo.vectors import VectorStore
 from goldfish_cli.longvideo.view import IndexView
+from goldfish_cli.longvideo.visuals import PictureSearch, Place, spread
 from goldfish_cli.longvideo.words import content_stems, stems
 
 RANK_CONSTANT = 60
@@ -25,6 +26,7 @@ def retrieve(
     query: str,
     *,
     vectors: VectorStore | None = None,
+    pictures: PictureSearch | None = None,
     films: Sequence[str] | None = None,
     limit: int = 10,
 ) -> list[Match]:
@@ -34,6 +36,7 @@ def retrieve(
         store: The index, open to read.
         query: A question, in any words.
         vectors: Its vectors; ``None``: words alone decide.
+        pictures: Finds clips by their looks; ``None``: text alone decides.
         films: Ids of the films to look in; ``None``: all.
         limit: Passages at most; no more than two of one clip, none twice in the same words.
     """
@@ -44,7 +47,12 @@ def retrieve(
     if vectors is not None:
         rows = None if films is None else store.passage_rows(films)
         rankings["dense"] = vectors.search(query, rows=rows, films=films, limit=CANDIDATES)
-    scores = fuse(rankings.values(), [1.0, *([vectors.weight] if vectors else [])])
+    weights = [1.0, *([vectors.weight] if vectors else [])]
+    if pictures is not None:
+        shown = pictures.search(query, films=films, limit=CANDIDATES)
+        rankings["visual"] = _rows_of(store, shown)
+        weights.append(pictures.weight)
+    scores = fuse(rankings.values(), weights)
     passages = store.passages_by_row(scores)
     places: dict[tuple[str, int], float] = defaultdict(float)
     for row, passage in passages.items():
@@ -62,7 +70,7 @@ def retrieve(
         for row, passage in passages.items()
     ]
     matches.sort(key=lambda one: (-one.score, one.passage.film, one.passage.start))
-    return _varied(matches)[:limit]
+    return spread(store, _varied(matches), limit)
 
 
 def fuse(rankings: Iterable[Ranking], weights: Sequence[float]) -> dict[int, float]:
@@ -75,6 +83,15 @@ def fuse(rankings: Iterable[Ranking], weights: Sequence[float]) -> dict[int, flo
                 rank, before = place, score
             scores[row] += weight / (RANK_CONSTANT + rank)
     return dict(scores)
+
+
+def _rows_of(store: IndexView, places: Sequence[tuple[Place, float]]) -> Ranking:
+    """The passages that stand for clips: what is seen in them, else what is said."""
+    scores = dict(places)
+    ranking = []
+    for place, rows in store.rows_of_clips(scores).items():
+        ranking += [(row, scores[place]) for row in rows]
+    return sorted(ranking, key=lambda one: (-one[1], one[0]))
 
 
 def _varied(matches: Sequence[Match]) -> list[Match]:

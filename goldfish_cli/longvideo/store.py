@@ -184,6 +184,12 @@ class IndexStore(IndexView):
             )
             self.execute("REPLACE INTO visuals VALUES (?, ?, ?)", film_id, number, packed)
 
+    def drop_visuals(self, film_id: str, number: int | None = None) -> None:
+        """Forget the visual feature of a clip; ``None``: those of all the film's clips."""
+        one = "" if number is None else " AND number = ?"
+        values = [film_id, *([] if number is None else [number])]
+        self.execute(f"DELETE FROM visuals WHERE film = ?{one}", *values)
+
     def put_thumbnail(self, film_id: str, number: int, jpeg: bytes) -> None:
         """Store the picture by which a clip is shown."""
         self.execute("REPLACE INTO thumbnails VALUES (?, ?, ?)", film_id, number, jpeg)

@@ -103,6 +103,25 @@ class IndexView:
         ordered = f"SELECT id FROM passages{where} ORDER BY film, clip, start, id"
         return [row for (row,) in self.query(ordered, *values)]
 
+    def rows_of_clips(
+        self, places: Collection[tuple[str, int]]
+    ) -> dict[tuple[str, int], list[int]]:
+        """Give the rows of what is seen in some clips, else of what is said, by film and number."""
+        found: dict[tuple[str, int], list[int]] = {}
+        for film in {film for film, _ in places}:
+            numbers = terms.as_json([number for one, number in places if one == film])
+            kinds: dict[int, dict[str, list[int]]] = {}
+            for row, clip, kind in self.query(
+                "SELECT id, clip, kind FROM passages WHERE film = ?"
+                " AND clip IN (SELECT value FROM json_each(?)) ORDER BY start, id",
+                film,
+                numbers,
+            ):
+                kinds.setdefault(clip, {}).setdefault(kind, []).append(row)
+            for clip, by_kind in kinds.items():
+                found[film, clip] = by_kind.get("seen") or by_kind["said"]
+        return found
+
     def passages_by_row(self, wanted: Iterable[int]) -> dict[int, Passage]:
         """Give passages by row number; rows which are gone are left out."""
         numbers = terms.as_json(list(wanted))
@@ -170,6 +189,20 @@ class IndexView:
             return [], np.zeros((0, 0), np.float16)
         flat = np.frombuffer(b"".join(vector for _, vector in found), "<f2").astype(np.float16)
         return [number for number, _ in found], flat.reshape(len(found), -1)
+
+    def visuals_of(self, film_id: str, numbers: Iterable[int]) -> dict[int, NDArray[np.float16]]:
+        """Give the visual features of some clips of a film by number, where there are any."""
+        found = self.query(
+            "SELECT number, vector FROM visuals WHERE film = ?"
+            " AND number IN (SELECT value FROM json_each(?))",
+            film_id,
+            terms.as_json(list(numbers)),
+        )
+        return {number: np.frombuffer(vector, "<f2") for number, vector in found}
+
+    def last_visual(self, film_id: str) -> int | None:
+        """Give the highest number of a film's clips that has a visual feature."""
+        return self.query("SELECT max(number) FROM visuals WHERE film = ?", film_id)[0][0]
 
     def thumbnail(self, film_id: str, number: int) -> bytes | None:
         """Give the JPEG of a clip, ``None`` if there is none."""

@@ -14,6 +14,9 @@ from math import ceil, isfinite
 from goldfish_cli.errors import UsageError
 from goldfish_cli.media.cues import Cue
 
+LONG_SILENCE_S = 600.0
+"""Where a film is known by its subtitles alone, so long a silence is one clip."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cutting:
@@ -67,6 +70,39 @@ def cut(
     cutter = Cutter(start, cues, cutting)
     clips = [clip for change in shot_changes for clip in cutter.move_on(change, is_change=True)]
     return [*clips, *cutter.finish(end)]
+
+
+def cut_talk(
+    start: float, end: float, cues: Sequence[Cue], cutting: Cutting
+) -> list[tuple[float, float]]:
+    """Cut a film of which only the subtitles are known.
+
+    A long silence is one clip, whatever its length: a cue at the end of a hundred hours does not
+    make twelve thousand clips of nothing.
+
+    Args:
+        start: Of the film, in seconds.
+        end: Of the film; later than ``start``.
+        cues: What is said.
+        cutting: How long the clips are; by seconds.
+    """
+    clips: list[tuple[float, float]] = []
+    begin = reached = start
+    for cue in sorted(cues, key=lambda cue: cue.start):
+        if cue.start - reached > LONG_SILENCE_S:
+            if reached > begin:
+                clips += cut(begin, reached, [], cues, cutting)
+            clips.append((reached, cue.start))
+            begin = cue.start
+        reached = max(reached, min(cue.end, cue.start + LONG_SILENCE_S))  # no talk takes longer
+    if end - reached > LONG_SILENCE_S:
+        clips += [
+            *(cut(begin, reached, [], cues, cutting) if reached > begin else []),
+            (reached, end),
+        ]
+    elif end > begin:
+        clips += cut(begin, end, [], cues, cutting)
+    return clips
 
 
 class Cutter:

@@ -41,6 +41,8 @@ class FilmClip:
     """Prepared; none if the clip was not wanted, or cannot be decoded."""
     cuts: tuple[float, ...]
     """Times inside at which a new shot begins."""
+    pictures: tuple[Image, ...] = ()
+    """The same frames prepared in the other way, if one was asked for."""
 
 
 def walk_clips(
@@ -50,6 +52,7 @@ def walk_clips(
     cutting: Cutting,
     num_frames: int,
     prepare: Callable[[Image], Image] | None = None,
+    beside: Callable[[Image], Image] | None = None,
     cues: Sequence[Cue] = (),
     decoder: Decoder = "auto",
     wanted: Callable[[float, float], bool] | None = None,
@@ -68,6 +71,7 @@ def walk_clips(
         num_frames: Frames to give of a clip, at most: those nearest to the middle of as many
             equal shares of it, repeats left out.
         prepare: Applied to a picture before it is kept, such as a model's own resizing.
+        beside: The same for another model, which makes the clips' ``pictures``; ``None``: none.
         cues: What is said; borders prefer pauses.
         decoder: Which engine to use.
         wanted: Whether the frames of a clip are; ``None``: of all.
@@ -77,15 +81,13 @@ def walk_clips(
     Raises:
         VideoError: If the film cannot be read at all.
     """
-    shortest = SHORTEST_USUAL_CLIP if cutting.seconds is None else cutting.seconds
-    rate = min(max(LOOKS_A_SECOND, num_frames / shortest), MOST_LOOKS_A_SECOND)
-    if info.frame_rate:
-        rate = min(rate, float(info.frame_rate))
+    shortest = _shortest(cutting)
+    rate = looks_a_second(info, cutting, num_frames)
     is_steady = info.frame_rate is not None and info.frame_rate >= 2 and not info.variable_rate
     shown_s = float(1 / info.frame_rate) if info.frame_rate else 0.0
     patience = 1.0 if is_steady else float("inf")  # seconds; a slide may stand for minutes
     cutter = Cutter(info.start, cues, cutting)
-    kept = _Kept(prepare, max(1, HELD_BYTES // max(1, info.width * info.height * 3 // 2)))
+    kept = _Kept(prepare, beside, max(1, HELD_BYTES // max(1, info.width * info.height * 3 // 2)))
     changes: list[float] = []
     number = 0
     looks = iter_looks(
@@ -106,7 +108,9 @@ def walk_clips(
                 _choose(kept.times, start, end, num_frames, shown_s, patience) if is_wanted else ()
             )
             inside = tuple(one for one in changes if start < one < end)
-            yield FilmClip(number, start, end, kept.frames(chosen), inside)
+            shown = kept.shown(chosen)
+            frames, pictures = tuple(one[0] for one in shown), tuple(one[1] for one in shown)
+            yield FilmClip(number, start, end, frames, inside, pictures if beside else ())
             number += 1
             kept.forget(end - cutting.overlap)
             changes[:] = [one for one in changes if one >= end - cutting.overlap]
@@ -134,6 +138,16 @@ def walk_clips(
     yield from give(cutter.finish(info.end))
 
 
+def looks_a_second(info: VideoInfo, cutting: Cutting, num_frames: int) -> float:
+    """How often a walk looks at a film; which frames a clip shows depends on it."""
+    rate = min(max(LOOKS_A_SECOND, num_frames / _shortest(cutting)), MOST_LOOKS_A_SECOND)
+    return min(rate, float(info.frame_rate)) if info.frame_rate else rate
+
+
+def _shortest(cutting: Cutting) -> float:
+    return SHORTEST_USUAL_CLIP if cutting.seconds is None else cutting.seconds
+
+
 class _Kept:
     """The looks that a clip may show, as decoded; what is chosen becomes a picture.
 
@@ -141,23 +155,29 @@ class _Kept:
     much memory, the oldest are prepared early.
     """
 
-    def __init__(self, prepare: Callable[[Image], Image] | None, most_decoded: int) -> None:
+    def __init__(
+        self,
+        prepare: Callable[[Image], Image] | None,
+        beside: Callable[[Image], Image] | None,
+        most_decoded: int,
+    ) -> None:
         self.times: list[float] = []
         self._prepare = prepare
+        self._beside = beside
         self._most = most_decoded
-        self._looks: list[Look | Frame] = []
+        self._looks: list[Look | tuple[Frame, Image]] = []
         self._num_prepared = 0  # of the oldest
 
     def add(self, look: Look) -> None:
         self.times.append(look.time)
         self._looks.append(look)
         if len(self._looks) - self._num_prepared > self._most:
-            self._looks[self._num_prepared] = self._frame(self._num_prepared)
+            self._looks[self._num_prepared] = self._show(self._num_prepared)
             self._num_prepared += 1
 
-    def frames(self, places: Sequence[int]) -> tuple[Frame, ...]:
-        """The pictures at some places in ``times``."""
-        return tuple(map(self._frame, places))
+    def shown(self, places: Sequence[int]) -> list[tuple[Frame, Image]]:
+        """The pictures at some places in ``times``, prepared in both ways."""
+        return [self._show(place) for place in places]
 
     def forget(self, end: float) -> None:
         """Drop the looks before a time, but the one that is on screen then."""
@@ -166,12 +186,13 @@ class _Kept:
             del self.times[:place], self._looks[:place]
             self._num_prepared = max(0, self._num_prepared - place)
 
-    def _frame(self, place: int) -> Frame:
+    def _show(self, place: int) -> tuple[Frame, Image]:
         look = self._looks[place]
-        if isinstance(look, Frame):
+        if isinstance(look, tuple):
             return look
         image = look.whole()
-        return Frame(look.time, self._prepare(image) if self._prepare else image)
+        frame = Frame(look.time, self._prepare(image) if self._prepare else image)
+        return frame, self._beside(image) if self._beside else frame.image
 
 
 def _choose(

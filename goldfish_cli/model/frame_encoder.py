@@ -1,11 +1,20 @@
 """The frozen part of a model alone: frames in, pooled visual tokens out. Enough to fill a store."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from goldfish_cli.model.bases import Placement, is_goldfish, load_vision_encoder
+from goldfish_cli.model.bases import (
+    MINNOW,
+    MINNOW_FOLDER,
+    Placement,
+    Role,
+    identify,
+    is_goldfish,
+    load_vision_encoder,
+)
 from goldfish_cli.model.checkpoint import base_path, is_small_checkpoint
 from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.loader import load_model, model_path
@@ -83,3 +92,38 @@ class EncoderSource:
             size = self.config.image_size
             self._encoder = load_vision_encoder(self._path, self._placement, image_size=size)
         return FrameEncoder(self.config, self._encoder)
+
+
+def name_bases(config: GoldfishConfig, start: str) -> None:
+    """Note in a whole model's configuration that what is trained now is trained upon it."""
+    if not config.base_models:
+        folder = MINNOW_FOLDER if start == MINNOW else Path(start).expanduser().resolve()
+        name = MINNOW if start == MINNOW else str(folder)
+        roles: tuple[Role, ...] = ("vision_encoder", "language_model")
+        config.base_models = {
+            role: {"name": name, "hash": identify(folder, role)} for role in roles
+        }
+
+
+def feature_identity(config: GoldfishConfig, dtype: torch.dtype) -> str:
+    """Name all that the features of a frame depend on: encoder, number format, pixels, pooling.
+
+    Args:
+        config: Of the model; it names its bases (``name_bases``).
+        dtype: That the encoder computes in.
+    """
+    vision = config.vision_config
+    return repr(
+        (
+            config.base_models["vision_encoder"]["hash"],
+            str(dtype),
+            config.image_size,
+            list(config.image_mean),
+            list(config.image_std),
+            config.pooling,
+            config.pooling_size,
+            vision.num_attention_heads,
+            vision.layer_norm_eps,
+            vision.hidden_act,
+        )
+    )

@@ -19,6 +19,7 @@ from goldfish_cli.media.sampling import FramePlan
 from goldfish_cli.model.bases import Placement, load_vision_encoder
 from goldfish_cli.model.checkpoint import base_path
 from goldfish_cli.model.config import GoldfishConfig
+from goldfish_cli.model.frame_encoder import feature_identity
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration
 from goldfish_cli.model.loader import LoadedModel
 from goldfish_cli.model.preprocessing import preprocess_frames, resize_frame
@@ -38,30 +39,6 @@ class EncodesFrames(Protocol):
 
     def encode_frames(self, pixel_values: Tensor, *, chunk: int = 8) -> Tensor:
         """Encode ``(frames, 3, h, w)`` to ``(frames, tokens_per_frame, pooled_dim)``."""
-
-
-def feature_identity(config: GoldfishConfig, dtype: torch.dtype) -> str:
-    """Name all that the features of a frame depend on: encoder, number format, pixels, pooling.
-
-    Args:
-        config: Of the model; it names its bases (``stages.name_bases``).
-        dtype: That the encoder computes in.
-    """
-    vision = config.vision_config
-    return repr(
-        (
-            config.base_models["vision_encoder"]["hash"],
-            str(dtype),
-            config.image_size,
-            list(config.image_mean),
-            list(config.image_std),
-            config.pooling,
-            config.pooling_size,
-            vision.num_attention_heads,
-            vision.layer_norm_eps,
-            vision.hidden_act,
-        )
-    )
 
 
 def open_reader(

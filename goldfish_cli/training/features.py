@@ -13,11 +13,11 @@ from goldfish_cli.data.features import FeatureStore
 from goldfish_cli.data.prepare.account import Account
 from goldfish_cli.data.prepare.output import PreparedFile
 from goldfish_cli.errors import InputError
-from goldfish_cli.model.frame_encoder import EncoderSource
+from goldfish_cli.model.frame_encoder import EncoderSource, name_bases
 from goldfish_cli.profiles import Profile
 from goldfish_cli.training.encoding import encode_groups, open_reader
 from goldfish_cli.training.recipes import Recipe
-from goldfish_cli.training.stages import Watcher, name_bases, resolve_settings
+from goldfish_cli.training.stages import Watcher, resolve_settings
 
 
 @dataclass(frozen=True, slots=True)

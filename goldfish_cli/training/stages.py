@@ -20,10 +20,10 @@ from goldfish_cli.data.dataset import DrawOrder, Mixture, Rejected, Source
 from goldfish_cli.data.features import FeatureStore
 from goldfish_cli.errors import InterruptedRunError, ModelError, UsageError
 from goldfish_cli.model.adapters import add_lora, merge_lora
-from goldfish_cli.model.bases import MINNOW, MINNOW_FOLDER, Role, identify
 from goldfish_cli.model.checkpoint import has_adapter
 from goldfish_cli.model.config import GoldfishConfig
 from goldfish_cli.model.devices import choose_device
+from goldfish_cli.model.frame_encoder import name_bases
 from goldfish_cli.model.goldfish import GoldfishForConditionalGeneration, has_quantized_weights
 from goldfish_cli.model.loader import LoadedModel, load_model
 from goldfish_cli.profiles import Profile
@@ -177,17 +177,6 @@ def run_stage(run: StageRun, watcher: Watcher | None = None) -> Path:
             _save(run, settings, loaded, trainer, facts, watcher.left_out, seconds, noted)
     processes.wait()
     return run.folder.path
-
-
-def name_bases(config: GoldfishConfig, start: str) -> None:
-    """Note in a whole model's configuration that what is trained now is trained upon it."""
-    if not config.base_models:
-        folder = MINNOW_FOLDER if start == MINNOW else Path(start).expanduser().resolve()
-        name = MINNOW if start == MINNOW else str(folder)
-        roles: tuple[Role, ...] = ("vision_encoder", "language_model")
-        config.base_models = {
-            role: {"name": name, "hash": identify(folder, role)} for role in roles
-        }
 
 
 def mark_trainable(model: GoldfishForConditionalGeneration, settings: StageRecipe) -> None:

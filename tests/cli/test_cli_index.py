@@ -172,6 +172,11 @@ def test_a_sound_index_is_found_sound_and_cleaned(goldfish: Run) -> None:
         ("index --clip-seconds 0 pyproject.toml", 2, "--clip-seconds is 0"),
         ("index --overlap 40 pyproject.toml --clip-seconds 30", 2, "An overlap of 40 s"),
         ("index import nothing.goldfish", 7, "nothing.goldfish"),
+        ("index pyproject.toml --model nonsense", 5, "There is no model 'nonsense'."),
+        ("index pyproject.toml --model docs", 5, "The folder docs holds no model."),
+        ("index pyproject.toml --model openai:x", 5, "does not name a model on a server"),
+        ("index pyproject.toml --model no/such --offline", 5, "not on this machine and --offline"),
+        ("longask What? --model nonsense", 5, "There is no model 'nonsense'."),
     ],
 )
 def test_mistakes_get_one_line_and_their_code(
@@ -365,3 +370,45 @@ def test_names_that_are_no_text_are_refused_and_the_rest_is_done(tmp_path: Path)
     done = run_in(tmp_path / "index")("index", bad, good)
     assert done.exit_code == 8
     assert "no UTF-8 text" in done.stderr
+
+
+def test_a_wrong_model_is_refused_even_where_none_is_needed(goldfish: Run, tmp_path: Path) -> None:
+    path = tmp_path / "new.srt"
+    path.write_text(SUBTITLES)
+    assert goldfish("index --model nonsense", path).exit_code == 5
+    assert goldfish("longask --model nonsense", "blade.srt", "Who is she?").exit_code == 5
+    assert len(goldfish("index list --json").stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize("command", ["index film.srt", "index list", "longask What?"])
+def test_an_index_without_a_name_is_a_mistake(command: str) -> None:
+    done = CliRunner().invoke(app, [*command.split(), "--index", ""], prog_name="goldfish")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error: --index names no folder.\nhint: ")
+
+
+def test_a_film_s_name_stays_on_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "two\nlines\x1b[1m.srt"
+    path.write_text(SUBTITLES)
+    run = run_in(tmp_path / "index")
+    assert len(run("index", path).stdout.splitlines()) == 1
+    rows = run("index list").stdout.splitlines()
+    assert len(rows) == 2
+    assert "two\\nlines\\x1b[1m.srt" in rows[1]
+
+
+def test_a_cue_at_the_end_of_a_hundred_hours_makes_no_thousand_clips(tmp_path: Path) -> None:
+    path = tmp_path / "long.srt"
+    path.write_text(f"{SUBTITLES}\n4\n99:59:57,000 --> 99:59:59,000\nStill here.\n")
+    run = run_in(tmp_path / "index")
+    assert json.loads(run("index --json", path).stdout)["clips"] < 12
+    assert run("index verify").stdout == "1 films, no problem found.\n"
+    asked = run("longask", "When is 'still here' said?")
+    assert asked.stdout.startswith("At 99:59:57-99:59:59.")
+
+
+def test_minnow_writes_no_chapters_and_says_so(drawn: FilmFolder, tmp_path: Path) -> None:
+    run = run_in(tmp_path / "index")
+    done = run("index --chapters model --profile cpu", drawn.video)
+    assert done.exit_code == 2
+    assert "minnow does not follow instructions" in done.stderr

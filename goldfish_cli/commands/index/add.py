@@ -3,7 +3,7 @@
 import os
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,6 +12,7 @@ from goldfish_cli.commands.index.folder import (
     IndexFolder,
     NoWait,
     folder_for,
+    open_pictures,
     open_vectors,
     update_vectors,
 )
@@ -25,7 +26,7 @@ from goldfish_cli.commands.options import (
     model_name,
     profile_for,
 )
-from goldfish_cli.commands.output import progress, report_error, show, show_json
+from goldfish_cli.commands.output import one_line, progress, report_error, show, show_json
 from goldfish_cli.commands.startup import without_collector
 from goldfish_cli.errors import InputError, PartialError, UsageError, VideoError
 
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from goldfish_cli.backends.base import VideoLanguageModel
+    from goldfish_cli.data.features import FeatureStore
     from goldfish_cli.longvideo.indexer import IndexedFilm, IndexPlan
     from goldfish_cli.longvideo.store import IndexStore
+    from goldfish_cli.longvideo.visual_models import VisualModel
     from goldfish_cli.profiles import Profile
 
 PROMPT = "Describe in detail what happens in this clip: who and what is seen, and what they do."
@@ -85,6 +88,30 @@ def add(
             metavar="URL", help="A Chroma server for the vectors. Default: in the index folder."
         ),
     ] = None,
+    visual: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="What finds clips by their looks: a CLIP or SigLIP model of Transformers, by "
+            "folder or id; own: none, only clips that look alike are told apart. "
+            "Default: the index's, or own.",
+        ),
+    ] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Keep the vision encoder's output there, so that another prompt or language "
+            "model needs no encoder; 0.7 MB a frame with ViT-g. Default: not kept.",
+        ),
+    ] = None,
+    chapters: Annotated[
+        Literal["auto", "words", "model"],
+        typer.Option(
+            help="What tells of chapters and the whole film. words: the most telling ones of the "
+            "clips; model: the model writes; auto: it does if it follows instructions."
+        ),
+    ] = "auto",
     as_reference: Annotated[
         bool,
         typer.Option(
@@ -113,6 +140,9 @@ def add(
         subtitles=subtitles,
         embedder=embedder,
         chroma=chroma,
+        visual=visual,
+        features=features,
+        chapters=chapters,
         as_reference=as_reference,
         no_wait=no_wait,
         profile=profile,
@@ -135,6 +165,9 @@ def index_videos(
     subtitles: str = "auto",
     embedder: str | None = None,
     chroma: str | None = None,
+    visual: str | None = None,
+    features: Path | None = None,
+    chapters: Literal["auto", "words", "model"] = "auto",
     as_reference: bool = False,
     no_wait: bool = False,
     profile: str | None = None,
@@ -164,6 +197,7 @@ def index_videos(
     for path in paths[:1] if len(paths) == 1 else []:
         check_path(path)
 
+    from goldfish_cli.backends.choose import check_name
     from goldfish_cli.longvideo.indexer import IndexPlan, is_subtitle_file
     from goldfish_cli.media.cutting import Cutting
 
@@ -175,12 +209,15 @@ def index_videos(
         cutting, prompt = Cutting(REFERENCE_SECONDS, snap=0.0), SUMMARY_PROMPT
     notify = notify or _notifier(quiet=quiet)
     name = model_name(model)
+    check_name(name, offline=offline)
     settings = profile_for(profile, name, max_frames=frames)
     backend = None
-    if not all(is_subtitle_file(path) for path in paths):
+    if chapters == "model" or not all(is_subtitle_file(path) for path in paths):
         if is_default_model(model):
             notify(_MINNOW)
         backend = load(name, settings, offline=offline)
+    writer = _writer(chapters, backend)
+    kept = _feature_store(features, backend)
     plan = IndexPlan(
         cutting,
         backend.num_frames(settings) if backend else 1,
@@ -196,6 +233,9 @@ def index_videos(
         folder_for(index), wait_s=0 if no_wait else None, notify=notify
     ) as store:
         vectors = open_vectors(store, embedder, chroma, offline=offline)
+        pictures = (
+            open_pictures(store, visual, settings, offline=offline) if backend is not None else None
+        )
         for path in paths:
             try:
                 check_path(path)
@@ -205,6 +245,9 @@ def index_videos(
                     path,
                     plan,
                     settings,
+                    pictures=pictures,
+                    features=kept,
+                    writer=writer,
                     offline=offline,
                     quiet=quiet,
                     bar=bar,
@@ -253,6 +296,9 @@ def _index_one(
     plan: "IndexPlan",
     settings: "Profile",
     *,
+    pictures: "VisualModel | None",
+    features: "FeatureStore | None",
+    writer: "VideoLanguageModel | None",
     offline: bool,
     quiet: bool,
     bar: bool,
@@ -269,6 +315,9 @@ def _index_one(
         path,
         plan,
         settings,
+        pictures=pictures,
+        features=features,
+        writer=writer,
         cache_dir=user_cache_path("goldfish", appauthor=False),
         offline=offline,
         notify=_notifier(quiet=quiet),
@@ -295,6 +344,47 @@ def load(name: str, settings: "Profile", *, offline: bool) -> "VideoLanguageMode
         )
 
 
+def _feature_store(
+    folder: Path | None, backend: "VideoLanguageModel | None"
+) -> "FeatureStore | None":
+    """Open the store of ``--features``.
+
+    Raises:
+        UsageError: If the model's encoder gives nothing that could be kept.
+    """
+    if folder is None or backend is None:
+        return None
+    from goldfish_cli.backends.base import KeepsFeatures
+    from goldfish_cli.data.features import FeatureStore
+
+    if not isinstance(backend, KeepsFeatures):
+        raise UsageError(
+            f"--features keeps what a Goldfish model's encoder gives; {backend.name} is none.",
+            hint="Leave out --features",
+        )
+    return FeatureStore(folder)
+
+
+def _writer(
+    chapters: Literal["auto", "words", "model"], backend: "VideoLanguageModel | None"
+) -> "VideoLanguageModel | None":
+    """Choose what writes the chapters; ``None``: the clips' own words.
+
+    Raises:
+        UsageError: If the model is to write them and cannot.
+    """
+    if chapters == "words" or backend is None:
+        return None
+    if backend.follows_instructions:
+        return backend
+    if chapters == "model":
+        raise UsageError(
+            f"{backend.name} does not follow instructions, so it writes no chapters.",
+            hint="Choose a larger model, or --chapters words",
+        )
+    return None
+
+
 def _report(done: "IndexedFilm", *, as_json: bool) -> None:
     if as_json:
         show_json(done)
@@ -303,7 +393,7 @@ def _report(done: "IndexedFilm", *, as_json: bool) -> None:
     if done.failed:
         parts.append(f"{done.failed} failed")
     clips = "1 clip" if done.clips == 1 else f"{done.clips} clips"
-    show(f"{done.video}: {clips} ({', '.join(parts)}) in {done.seconds:.1f} s")
+    show(f"{one_line(done.video)}: {clips} ({', '.join(parts)}) in {done.seconds:.1f} s")
 
 
 def _seconds(text: str | None, model: str) -> float | None:

@@ -7,20 +7,33 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from goldfish_cli.commands.output import note, progress
-from goldfish_cli.errors import IndexFolderError
+from goldfish_cli.errors import IndexFolderError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from goldfish_cli.longvideo.records import FilmRecord
     from goldfish_cli.longvideo.store import IndexStore
     from goldfish_cli.longvideo.vectors import VectorStore
     from goldfish_cli.longvideo.view import IndexView
+    from goldfish_cli.longvideo.visual_models import VisualModel
+    from goldfish_cli.longvideo.visuals import PictureSearch
+    from goldfish_cli.profiles import Profile
+
+
+def _named_folder(text: str) -> Path:
+    if not text.strip():
+        raise UsageError(
+            "--index names no folder.", hint="Name one, or leave it out for the default"
+        )
+    return Path(text)
+
 
 IndexFolder = Annotated[
     Path | None,
     typer.Option(
         "--index",
+        parser=_named_folder,
         metavar="DIR",
         envvar="GOLDFISH_INDEX",
         help="The index's folder. Default: index in the user's data folder.",
@@ -98,6 +111,53 @@ def vectors_of(
         notify("The index has no vectors yet; words alone decide what is found.")
         return None
     return vectors
+
+
+def open_pictures(
+    store: "IndexStore", chosen: str | None, settings: "Profile", *, offline: bool = False
+) -> "VisualModel | None":
+    """Load the model that makes an index's visual vectors: the chosen one, or the one that it uses.
+
+    Raises:
+        ModelError: If there is no such model.
+    """
+    from goldfish_cli.longvideo.visuals import NAME, OWN
+
+    name = chosen or store.meta(NAME) or OWN
+    name = str(Path(name).resolve()) if Path(name).is_dir() else name
+    pictures = None
+    if name != OWN:
+        from goldfish_cli.longvideo.visual_models import VisualModel
+        from goldfish_cli.model.devices import choose_device
+
+        pictures = VisualModel(name, device=choose_device(settings).type, offline=offline)
+    if chosen is not None and name != store.meta(NAME):
+        store.set_meta(NAME, name)
+    return pictures
+
+
+def pictures_of(
+    store: "IndexView",
+    films: "Sequence[FilmRecord]",
+    notify: "Callable[[str], None]",
+    *,
+    offline: bool = False,
+) -> "PictureSearch | None":
+    """Prepare the search by looks, if any of the films was indexed for it; loads nothing yet."""
+    from goldfish_cli.longvideo.visuals import NAME, OWN, PictureSearch
+
+    used = {str(name) for film in films if (name := film.settings.get(NAME)) not in (None, OWN)}
+    if not used:
+        return None
+    name = store.meta(NAME)
+    name = name if name in used else min(used)
+
+    def load() -> "VisualModel":
+        from goldfish_cli.longvideo.visual_models import VisualModel
+
+        return VisualModel(name, offline=offline)
+
+    return PictureSearch(store, load, notify)
 
 
 def is_file(name: str) -> bool:

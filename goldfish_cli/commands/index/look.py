@@ -81,7 +81,7 @@ def show_film(film: FilmName, index: IndexFolder = None, as_json: Json = False) 
             [
                 clip.number,
                 span(clip.start - found.start, clip.end - found.start),
-                f"({clip.failed})" if clip.failed else clip.summary,
+                f"({clip.failed})" if clip.failed else " ".join(clip.summary.split()),
                 " ".join(" ".join(cue.text.split()) for cue in clip.cues),
             ]
             for clip in clips

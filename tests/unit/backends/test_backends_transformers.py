@@ -246,3 +246,11 @@ def test_frames_keep_their_colours(folders: dict[str, Path], profile: Profile) -
     assert red > green + 1
     assert red > blue + 1
     assert np.isfinite(green)
+
+
+def test_it_answers_from_text_alone(model: TransformersModel) -> None:
+    nothing = model.encode(())
+    _, reply = hear(model.stream(nothing, (), [Turn("Sum up.")], GenerationSettings(4)))
+    assert (reply.answer_tokens, reply.visual_tokens) == (4, 0)
+    assert prompt_of(model, nothing) == "user: Sum up.\nassistant: "
+    assert reply.prompt_tokens == model.count_tokens(nothing, (), [Turn("Sum up.")])

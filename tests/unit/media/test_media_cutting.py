@@ -1,6 +1,7 @@
 """Where the clips of a film end: laws for any film, and what borders follow."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from goldfish_cli.errors import UsageError
 from goldfish_cli.media.cues import Cue
-from goldfish_cli.media.cutting import Cutter, Cutting, cut, is_gapless
+from goldfish_cli.media.cutting import Cutter, Cutting, cut, cut_talk, is_gapless
 
 TIMES = st.lists(st.floats(0.1, 499.9), max_size=40, unique=True).map(sorted)
 CUTTINGS = st.builds(
@@ -94,3 +95,28 @@ def test_overlap_begins_a_clip_earlier_but_never_before_the_film() -> None:
 def test_cuttings_that_never_move_on_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(UsageError):
         Cutting(**settings)
+
+
+def test_a_long_silence_between_subtitles_is_one_clip() -> None:
+    end = 100 * 3600.0
+    cues = [Cue(10.0, 12.0, "early"), Cue(end - 1.0, end, "late")]
+    clips = cut_talk(0.0, end, cues, Cutting(30.0))
+    assert clips == [(0.0, 12.0), (12.0, end - 1.0), (end - 1.0, end)]
+    assert len(cut_talk(0.0, end, [Cue(10.0, end, "a mistake")], Cutting(30.0))) < 30
+    assert cut_talk(0.0, 5000.0, [], Cutting(30.0)) == [(0.0, 5000.0)]
+
+
+@given(
+    starts=st.lists(st.floats(0, 5000), min_size=1, max_size=20),
+    overlap=st.sampled_from([0.0, 5.0]),
+)
+def test_clips_of_subtitles_cover_the_film(starts: list[float], overlap: float) -> None:
+    cues = [Cue(start, start + 2.0, "x") for start in starts]
+    end = max(starts) + 2.0
+    cutting = Cutting(30.0, overlap=overlap)
+    clips = cut_talk(0.0, end, cues, cutting)
+    assert (clips[0][0], clips[-1][1]) == (0.0, end)
+    assert all(two[0] <= one[1] < two[1] for one, two in pairwise(clips))
+    assert len(clips) <= 25 * len(starts) + 2
+    if all(two - one < 500 for one, two in pairwise(sorted([0.0, *starts]))):
+        assert clips == cut(0.0, end, [], cues, cutting)
