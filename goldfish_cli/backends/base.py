@@ -58,6 +58,16 @@ class Reply:
     """Whether the model ended its answer itself, before ``max_new_tokens``."""
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What ``stream`` takes, as a value: one of several that are answered side by side."""
+
+    video: Any
+    """What ``encode`` returned."""
+    captions: tuple[str, ...]
+    turns: tuple[Turn, ...]
+
+
 EncodedT = TypeVar("EncodedT", bound="EncodedVideo")
 T = TypeVar("T")
 
@@ -155,6 +165,13 @@ class VideoLanguageModel(Protocol):
 
         Returns:
             A reply for each conversation, as ``stream`` would give it but for rounding.
+        """
+
+    def reply_each(self, requests: Sequence[Request], settings: GenerationSettings) -> list[Reply]:
+        """Answer questions about different videos, side by side where that is quicker.
+
+        Returns:
+            A reply for each request, as ``stream`` would give it but for rounding.
         """
 
 

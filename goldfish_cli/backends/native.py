@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
-from goldfish_cli.backends.base import GenerationSettings, Reply, Turn, drain
+from goldfish_cli.backends.base import GenerationSettings, Reply, Request, Turn, drain
 from goldfish_cli.backends.generation import TextPieces, TokenChooser, end_tokens
 from goldfish_cli.media.video import Frame, Image
 from goldfish_cli.model.fingerprints import fingerprint_of
@@ -258,30 +258,60 @@ class NativeModel:
             video.prefix = prefix
             return [drain(self.stream(video, captions, turns, settings)) for turns in conversations]
         batch = _Batch([ids[len(prefix.ids) :] for ids in prompts], len(prefix.ids), self._device)
-        choosers = [TokenChooser(settings, self._device) for _ in prompts]
-        tokens: list[list[int]] = [[] for _ in prompts]
-        logits = self._read_rows(batch.ids, batch, cache)
-        unfinished = set(range(len(prompts)))
-        while unfinished:
+        tokens = self._continue(self._read_rows(batch.ids, batch, cache), batch, cache, settings)
+        video.prefix = prefix
+        return [self._reply_of(ids, told) for ids, told in zip(prompts, tokens, strict=True)]
+
+    def reply_each(self, requests: Sequence[Request], settings: GenerationSettings) -> list[Reply]:
+        """Answer questions about different videos, as many at a time as there is room for.
+
+        Rows are rounded otherwise than one alone, as in ``reply_all``.
+        """
+        replies: list[Reply] = []
+        for first in range(0, len(requests), self._rows):
+            replies += self._reply_each(requests[first : first + self._rows], settings)
+        return replies
+
+    @torch.inference_mode()
+    def _reply_each(self, requests: Sequence[Request], settings: GenerationSettings) -> list[Reply]:
+        if len(requests) == 1:
+            (one,) = requests
+            return [drain(self.stream(one.video, one.captions, one.turns, settings))]
+        prompts = [self._prompt_ids(one.captions, one.turns) for one in requests]
+        batch = _Batch(prompts, 0, self._device)
+        cache = DynamicCache(config=self.config.text_config)
+        features = torch.cat([one.video.features for one in requests])
+        logits = self._read_rows(batch.ids, batch, cache, features if len(features) else None)
+        tokens = self._continue(logits, batch, cache, settings)
+        return [self._reply_of(ids, told) for ids, told in zip(prompts, tokens, strict=True)]
+
+    def _continue(
+        self, logits: Tensor, batch: "_Batch", cache: Cache, settings: GenerationSettings
+    ) -> list[list[int]]:
+        """Choose the tokens of each row until all have ended; logits are ``(rows, vocabulary)``."""
+        rows = range(len(logits))
+        choosers = [TokenChooser(settings, self._device) for _ in rows]
+        tokens: list[list[int]] = [[] for _ in rows]
+        unfinished = set(rows)
+        while True:
             for row in sorted(unfinished):
                 so_far = torch.tensor([tokens[row]], device=self._device)
                 tokens[row].append(choosers[row].choose(logits[row : row + 1], so_far))
                 if tokens[row][-1] in self._end_ids or len(tokens[row]) >= settings.max_new_tokens:
                     unfinished.remove(row)
-            if unfinished:
-                batch.extend()
-                last = torch.tensor([[row[-1]] for row in tokens], device=self._device)
-                logits = self._read_rows(last, batch, cache)
-        video.prefix = prefix
-        visual = prompts[0].count(self.config.image_token_id)
-        return [
-            self._reply_of(ids, told, visual) for ids, told in zip(prompts, tokens, strict=True)
-        ]
+            if not unfinished:
+                return tokens
+            batch.extend()
+            last = torch.tensor([[row[-1]] for row in tokens], device=self._device)
+            logits = self._read_rows(last, batch, cache)
 
-    def _read_rows(self, ids: Tensor, batch: "_Batch", cache: Cache) -> Tensor:
+    def _read_rows(
+        self, ids: Tensor, batch: "_Batch", cache: Cache, features: Tensor | None = None
+    ) -> Tensor:
         """Pass the same number of tokens of each row; the logits ``(rows, vocabulary)`` after."""
         output = self.model(
             input_ids=ids,
+            image_features=features,
             attention_mask=batch.mask,
             position_ids=batch.positions,
             past_key_values=cache,
@@ -291,12 +321,13 @@ class NativeModel:
         logits: Tensor = output.logits[:, -1]
         return logits
 
-    def _reply_of(self, prompt: Sequence[int], tokens: Sequence[int], visual: int) -> Reply:
+    def _reply_of(self, prompt: Sequence[int], tokens: Sequence[int]) -> Reply:
         finished = tokens[-1] in self._end_ids
         pieces = TextPieces(self.tokenizer)
         for token in tokens[:-1] if finished else tokens:
             pieces.add(token)
         pieces.finish()
+        visual = sum(token == self.config.image_token_id for token in prompt)
         return Reply(pieces.text, len(prompt), visual, len(tokens), finished)
 
     def _prompt_ids(self, captions: Sequence[str], turns: Sequence[Turn]) -> list[int]:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from PIL import Image as pillow
 
-from goldfish_cli.backends.base import GenerationSettings, Reply, Turn, drain
+from goldfish_cli.backends.base import GenerationSettings, Reply, Request, Turn, drain
 from goldfish_cli.backends.chat_client import ChatClient, ServerLimits
 from goldfish_cli.backends.messages import chat_messages, frame_parts
 from goldfish_cli.backends.pictures import shrink
@@ -157,12 +157,21 @@ class ServerModel:
         Raises:
             ModelError: If one of them gets no answer.
         """
+        requests = [Request(video, tuple(captions), tuple(turns)) for turns in conversations]
+        return self.reply_each(requests, settings)
 
-        def ask(turns: Sequence[Turn]) -> Reply:
-            return drain(self.stream(video, captions, turns, settings))
+    def reply_each(self, requests: Sequence[Request], settings: GenerationSettings) -> list[Reply]:
+        """Send several requests at the same time, as ``reply_all`` does.
+
+        Raises:
+            ModelError: If one of them gets no answer.
+        """
+
+        def ask(one: Request) -> Reply:
+            return drain(self.stream(one.video, one.captions, one.turns, settings))
 
         with ThreadPoolExecutor(AT_A_TIME) as pool:
-            return list(pool.map(ask, conversations))
+            return list(pool.map(ask, requests))
 
 
 def split_name(name: str) -> tuple[str, str]:

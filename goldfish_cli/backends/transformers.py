@@ -13,7 +13,7 @@ from transformers.feature_extraction_utils import BatchFeature
 from transformers.models.auto.modeling_auto import AutoModelForImageTextToText
 from transformers.video_utils import VideoMetadata
 
-from goldfish_cli.backends.base import GenerationSettings, Reply, Turn, drain
+from goldfish_cli.backends.base import GenerationSettings, Reply, Request, Turn, drain
 from goldfish_cli.backends.generation import TextPieces, TokenChooser, end_tokens
 from goldfish_cli.backends.messages import Part, chat_messages, frame_parts, transcript_part
 from goldfish_cli.backends.pictures import shrink
@@ -193,7 +193,14 @@ class TransformersModel:
         settings: GenerationSettings,
     ) -> list[Reply]:
         """Answer one question after another: architectures pad pictures each in its own way."""
-        return [drain(self.stream(video, captions, turns, settings)) for turns in conversations]
+        requests = [Request(video, tuple(captions), tuple(turns)) for turns in conversations]
+        return self.reply_each(requests, settings)
+
+    def reply_each(self, requests: Sequence[Request], settings: GenerationSettings) -> list[Reply]:
+        """Answer one question after another, as ``reply_all`` does."""
+        return [
+            drain(self.stream(one.video, one.captions, one.turns, settings)) for one in requests
+        ]
 
     def _inputs(
         self, video: ShownVideo, captions: Sequence[str], turns: Sequence[Turn]

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from PIL import Image as pillow
 
-from goldfish_cli.backends.base import GenerationSettings, VideoLanguageModel, drain
+from goldfish_cli.backends.base import GenerationSettings, VideoLanguageModel
 from goldfish_cli.errors import VideoError
-from goldfish_cli.inference.answer import answer_question
-from goldfish_cli.inference.clip import Look, Notify, WatchedClip
+from goldfish_cli.inference.clip import Notify
 from goldfish_cli.longvideo.chapters import chapters_of, summary_of
 from goldfish_cli.longvideo.known import KnownClips
 from goldfish_cli.longvideo.records import ClipRecord, FilmRecord
 from goldfish_cli.longvideo.seeing import Needs, SeenClip, Seer
 from goldfish_cli.longvideo.store import IndexStore
+from goldfish_cli.longvideo.telling import AT_A_TIME, Teller, Untold, in_groups
 from goldfish_cli.longvideo.visuals import IDENTITY, NAME
 from goldfish_cli.longvideo.written_chapters import story_key, write_story
 from goldfish_cli.media.cues import Cue, Subtitles
@@ -149,19 +149,32 @@ def index_film(
 
     number = -1
     clips = _walk(source, film, known, plan, model, seer, is_wanted, notify)
+    teller = Teller(
+        model,
+        path,
+        source.info,
+        plan.prompt,
+        GenerationSettings(max_new_tokens=plan.max_new_tokens),
+        profile,
+        notify,
+    )
     try:
-        for batch in seer.batches(clips) if seer else ([clip] for clip in clips):
-            needs = [needs_of(clip.start, clip.end) for clip in batch]
-            for seen in seer.see(batch, needs) if seer else map(SeenClip, batch):
-                found = seen.clip
+        for group in in_groups(_seen(seer, clips, needs_of), AT_A_TIME):
+            keys = [key_of(one.clip.start, one.clip.end) for one in group]
+            said = [cues.begun_before(one.clip.end) for one in group]
+            untold = [
+                Untold(*one)
+                for one in zip(group, said, keys, strict=True)
+                if one[2] not in known.told
+            ]
+            made = iter(teller.tell(untold))
+            for seen, heard, key in zip(group, said, keys, strict=True):
+                found, before = seen.clip, known.told.get(key)
                 number = found.number
-                key = key_of(found.start, found.end)
-                said = cues.begun_before(found.end)
-                before = known.told.get(key)
                 if before is not None:
-                    clip, state = replace(before, number=number, cues=said), "reused"
+                    clip, state = replace(before, number=number, cues=heard), "reused"
                 else:
-                    clip = _tell(seen, said, key, source, plan, model, profile, notify)
+                    clip = next(made)
                     state = "failed" if clip.failed else "new"
                 known.put(clip, seen.visual, _thumbnail(found.frames, source.info))
                 counts[state] += 1  # type: ignore[index]  # one of the three
@@ -238,6 +251,17 @@ def _seer(
     rate = looks_a_second(source.info, plan.cutting, plan.num_frames)
     frames = f"{plan.num_frames} of {rate!r} a second, overlap {plan.cutting.overlap!r}"
     return Seer(model, source.id, f"film walk 1: {frames}", pictures, features)
+
+
+def _seen(
+    seer: Seer | None, clips: Iterator[FilmClip], needs_of: Callable[[float, float], Needs]
+) -> Iterator[SeenClip]:
+    """Look at clips, those together that fill the encoder; of subtitles alone nothing is seen."""
+    if seer is None:
+        yield from map(SeenClip, clips)
+        return
+    for batch in seer.batches(clips):
+        yield from seer.see(batch, [needs_of(clip.start, clip.end) for clip in batch])
 
 
 def _register(
@@ -332,34 +356,6 @@ def _is_whole(film: FilmRecord, known: dict[int, ClipRecord], plan: IndexPlan) -
     spans = [(clip.start, clip.end) for clip in clips]
     ends_well = abs(spans[0][0] - film.start) < 1.0 and abs(spans[-1][1] - film.end) < 1.0
     return ends_well and is_gapless(spans, plan.cutting)
-
-
-def _tell(
-    seen: SeenClip,
-    said: tuple[Cue, ...],
-    key: str,
-    source: _Source,
-    plan: IndexPlan,
-    model: VideoLanguageModel | None,
-    profile: Profile,
-    notify: Notify,
-) -> ClipRecord:
-    """Let the model say what a clip shows."""
-    found = seen.clip
-    clip = ClipRecord(found.number, found.start, found.end, cues=said, key=key)
-    if source.info is None or model is None:
-        return clip
-    if seen.encoded is None:
-        return replace(clip, failed="no picture of it could be decoded")
-    look = Look(source.path, start=found.start, end=found.end)
-    watched = WatchedClip(look, source.info, seen.encoded, Subtitles(said), 0.0)
-    settings = GenerationSettings(max_new_tokens=plan.max_new_tokens)
-    answer = drain(
-        answer_question(
-            model, watched, plan.prompt, profile=profile, settings=settings, notify=notify
-        )
-    )
-    return replace(clip, summary=answer.answer.strip())
 
 
 def _finish(

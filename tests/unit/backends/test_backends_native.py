@@ -4,7 +4,7 @@ import pytest
 import torch
 from ask_parts import hear, make_frames, save_goldfish
 
-from goldfish_cli.backends.base import GenerationSettings, Reply, Turn
+from goldfish_cli.backends.base import GenerationSettings, Reply, Request, Turn
 from goldfish_cli.backends.native import NativeModel, NativeVideo
 from goldfish_cli.errors import DoesNotFitError
 from goldfish_cli.model.loader import load_config
@@ -168,6 +168,25 @@ def test_answers_made_side_by_side_are_those_made_alone(
     together = native.reply_all(native.encode(FRAMES), CAPTIONS, conversations, settings)
     video = native.encode(FRAMES)
     alone = [hear(native.stream(video, CAPTIONS, turns, settings))[1] for turns in conversations]
+    assert together == alone
+    assert len({reply.text for reply in together}) > 1
+
+
+@pytest.mark.parametrize("rows", [1, 3, 8])
+def test_questions_about_different_videos_side_by_side_are_answered_as_alone(
+    native: NativeModel, rows: int
+) -> None:
+    native._rows = rows
+    settings = GenerationSettings(max_new_tokens=24)
+    videos = [native.encode(make_frames(*range(count), seed=count)) for count in (3, 1, 0, 2, 4)]
+    requests = [
+        Request(video, ("said",) * len(video.times), (Turn(question),))
+        for video, question in zip(videos, QUESTIONS, strict=True)
+    ]
+    together = native.reply_each(requests, settings)
+    alone = [
+        hear(native.stream(one.video, one.captions, one.turns, settings))[1] for one in requests
+    ]
     assert together == alone
     assert len({reply.text for reply in together}) > 1
 
