@@ -68,7 +68,7 @@ def longask(
             metavar="CLIPS",
             help="Clips that may be looked at again; 0: answer from the index alone.",
         ),
-    ] = 5,
+    ] = 8,
     seconds: Annotated[
         float | None,
         typer.Option(

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from goldfish_cli.errors import IndexFolderError
-from goldfish_cli.longvideo import findings
+from goldfish_cli.longvideo import findings, relations
 from goldfish_cli.longvideo.answers import Citation, LongAnswer, Step
 from goldfish_cli.longvideo.evidence import FULL, WEAK, FilmView, Fit, is_supported
 from goldfish_cli.longvideo.findings import Finding
@@ -52,7 +52,7 @@ _BY_ROUTE: dict[str, Callable[[FilmView, Question, Sequence[Fit]], Finding]] = {
 class Budget:
     """What a question may cost; looking again is all that costs much."""
 
-    clips: int = 5
+    clips: int = 8
     """Clips that are looked at again, for each film."""
     seconds: float | None = None
     began: float = field(default_factory=time.monotonic)
@@ -90,6 +90,8 @@ class Coordinator:
         self._budget = budget or Budget()
         self._views: dict[str, FilmView] = {}
         self._steps: list[Step] = []
+        self._denied: set[tuple[str, int]] = set()
+        """Clips, by film and number, that do not show what is asked about, whatever they tell."""
         self._since = time.perf_counter()
 
     def answer(self, question: str, films: Sequence[FilmRecord]) -> LongAnswer:
@@ -103,8 +105,8 @@ class Coordinator:
                 "The index holds no film.", hint="Add one with: goldfish index VIDEO"
             )
         began = self._since = time.perf_counter()
-        self._steps = []
-        read = read_question(question)
+        self._steps, self._denied = [], set()
+        read = read_question(question, longest=max(film.duration for film in films))
         about = ", ".join(" ".join(phrase) for phrase in read.phrases) or "nothing by name"
         self._step("route", f"{read.route}, about {about}")
         asked = self._films_to_ask(read, films)
@@ -152,12 +154,11 @@ class Coordinator:
 
     def _find(self, question: Question, view: FilmView) -> Finding:
         """Scan the film's statements by the question's route."""
-        if _asks_which_first(question):
-            finding = findings.which_first(view, question)
-            self._step("scan", f"{len(finding.evidence)} places compared")
-            return finding
-        fits = findings.full_fits(view, question)
+        if _asks_which_first(question) or question.is_together or question.order == "between":
+            return self._find_several(question, view)
+        fits = findings.full_fits(view, question) or findings.like_it(view, question)
         found = self._confirm(question, view, fits) if question.route != "time" else fits
+        found = findings.which_of(found, question)
         if fits and not found:
             return findings.NOTHING
         if question.route in _BY_ROUTE:
@@ -176,28 +177,60 @@ class Coordinator:
             return Finding("Yes.", tuple(found)) if found else findings.NOTHING
         return Finding("", tuple(found))
 
+    def _find_several(self, question: Question, view: FilmView) -> Finding:
+        """Scan for each thing that is asked about by itself, then compare their times."""
+        phrases = question.phrases
+        is_order = _asks_which_first(question)
+        if is_order:
+            phrases = (question.before_order or phrases)[:1] + phrases[-1:]
+        found = []
+        for phrase in phrases:
+            part = replace(
+                question,
+                phrases=(phrase,),
+                names=(" ".join(phrase),),
+                about_speech=question.is_quote,
+            )
+            found.append(self._confirm(part, view, findings.full_fits(view, part)))
+        if is_order:
+            finding = relations.which_first(question, *found)
+        elif len(found) == 1:
+            finding = relations.beside(view, found[0])
+        elif question.is_together:
+            finding = relations.together(view, question, *found)
+        else:
+            finding = relations.between(view, question, *found)
+        self._step("scan", f"{' and '.join(str(len(one)) for one in found)} places compared")
+        return finding
+
     def _confirm(self, question: Question, view: FilmView, fits: Sequence[Fit]) -> Sequence[Fit]:
         """Ask the model whether the clips of a rare thing show it, and drop those that do not.
 
-        A summary that names the wrong thing once in a hundred times invents one an hour. Of a thing
-        that is told of in more clips than may be looked at, nothing is asked.
+        A summary that names the wrong thing once in a hundred times invents several an hour. Of a
+        thing that is told of in more clips than may be looked at, nothing is asked.
         """
-        seen = dict.fromkeys(fit.statement.clip for fit in fits if fit.statement.kind == "seen")
-        if self._looker is None or not seen or not self._budget.allows(len(seen) - 1):
+        seen = [fit for fit in fits if fit.statement.kind == "seen"]
+        clips = list(dict.fromkeys(fit.statement.clip for fit in seen))
+        if self._looker is None or not seen or not self._budget.allows(len(clips) - 1):
             return fits
-        name = _named(question, [fit for fit in fits if fit.statement.kind == "seen"])
-        denied = set()
-        for number in seen:
-            clip = view.clip(number)
-            is_there = self._looker.shows(view.film, clip, name)
-            if is_there is None:
+        name = _named(question, seen)
+        left: dict[int, int] = {}
+        for number in clips:
+            times = self._looker.times_shown(view.film, view.clip(number), name)
+            if times is None:
                 return fits  # the film is away
-            if not is_there:
-                denied.add(number)
-        self._step("check", f"{name}: {len(seen) - len(denied)} of {len(seen)} clips show it")
-        return [
-            fit for fit in fits if fit.statement.kind != "seen" or fit.statement.clip not in denied
-        ]
+            left[number] = times
+        self._denied |= {(view.film.id, number) for number in clips if not left[number]}
+        shown = sum(times > 0 for times in left.values())
+        self._step("check", f"{name}: {shown} of {len(clips)} clips show it")
+        kept = []
+        for fit in fits:
+            if fit.statement.kind == "seen":
+                left[fit.statement.clip] -= 1
+                if left[fit.statement.clip] < 0:
+                    continue  # told of more often than it is there
+            kept.append(fit)
+        return kept
 
     def _films_to_ask(
         self, question: Question, films: Sequence[FilmRecord]
@@ -255,6 +288,10 @@ class Coordinator:
         """Put the question to the model on the best clips, and take what their text bears out."""
         asked = content_stems(question.text)
         first: Finding | None = None
+        denied = {number for film, number in self._denied if film == view.film.id}
+        fits = [
+            fit for fit in fits if fit.statement.kind == "said" or fit.statement.clip not in denied
+        ]
         clips = dict.fromkeys(fit.statement.clip for fit in fits)
         for looked, number in enumerate(clips):
             if self._looker is None or not self._budget.allows(looked):
@@ -267,15 +304,15 @@ class Coordinator:
             evidence = [stem for one in here for stem in one.stems]
             bearing = _bearing(text, here, [fit for fit in fits if fit.statement.clip == number])
             is_named = any(fit.score >= FULL for fit in bearing if fit in fits)
-            denied = _NO.match(text) is not None
-            borne_out = not denied and is_supported(stems(text), asked, evidence)
+            is_denied = _NO.match(text) is not None
+            borne_out = not is_denied and is_supported(stems(text), asked, evidence)
             if borne_out and not is_named:
                 borne_out = self._is_there(question, view, clip)
-                denied = not borne_out
+                is_denied = not borne_out
             self._step("look", f"clip {number}: {text!r}, {'' if borne_out else 'not '}borne out")
             if borne_out:
                 return Finding(text, bearing, looked=True)
-            if not denied:
+            if not is_denied:
                 first = first or Finding(text, bearing)
         enough = WEAK if question.about_speech else QUOTED
         quoted = [fit for fit in fits if fit.statement.kind == "said" and fit.score >= enough][:3]
@@ -292,7 +329,7 @@ class Coordinator:
         if self._looker is None or not question.names:
             return False
         name = " ".join(question.names[0].split()[:NAME_WORDS])
-        is_there = self._looker.shows(view.film, clip, name) is True
+        is_there = bool(self._looker.times_shown(view.film, clip, name))
         self._step("check", f"clip {clip.number}: {name}? {'yes' if is_there else 'no'}")
         return is_there
 

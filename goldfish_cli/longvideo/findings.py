@@ -7,22 +7,28 @@ anywhere else.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from goldfish_cli.longvideo.clock import clock, span
 from goldfish_cli.longvideo.evidence import FULL, WEAK, FilmView, Fit
 from goldfish_cli.longvideo.question import Question
 from goldfish_cli.longvideo.statements import Statement
-from goldfish_cli.longvideo.words import holds_phrase
+from goldfish_cli.longvideo.words import FUNCTION_WORDS, holds_phrase
 
 MOST_LISTED = 12
 """Places that an answer names; the others are counted."""
+NAME_WORDS = 2
+"""Of what is told, so many words name a thing; what it does comes after."""
 SAID_NEARBY_S = 5.0
 """How far from a time that was named a cue may be and still answer for it."""
 NUMBERS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
     "twelve",
 )  # fmt: skip
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +58,10 @@ def at_time(view: FilmView, question: Question, _: Sequence[Fit] = ()) -> Findin
     found = [one for one in view.seen if _touches(one, start, end)]
     if not found and any(_touches(one, start, end) for one in view.said):
         return _said_at(view, start, end)
-    if not found or not (question.about_events or not question.phrases):
-        return Finding("", _whole(found))
-    return Finding(_joined(found), _whole(found))
+    is_told = question.about_events or not question.phrases
+    if not found or not is_told or question.counted:
+        return Finding("", whole(found))
+    return Finding(joined(found), whole(found))
 
 
 def when(view: FilmView, question: Question, found: Sequence[Fit]) -> Finding:
@@ -79,15 +86,24 @@ def when(view: FilmView, question: Question, found: Sequence[Fit]) -> Finding:
 
 def count(view: FilmView, question: Question, found: Sequence[Fit]) -> Finding:
     """How many times something is seen or said, given the statements that tell of it."""
-    if question.times:
+    found = found if question.phrases else whole(view.seen)
+    if question.times or question.share:
         start, end = _span_asked(view, question)
         start = view.film.start if len(question.times) == 1 else start
         found = [fit for fit in found if _touches(fit.statement, start, end)]
     if not found:
         return NOTHING
-    number = len(found)
+    number, unit = len(found), "time"
+    if not question.phrases:
+        unit = question.counted.removesuffix("s")
+        number = len({_thing(fit.statement) for fit in found}) if unit == "thing" else number
     word = NUMBERS[number] if number < len(NUMBERS) else str(number)
-    return Finding(f"{word.capitalize()} {'time' if number == 1 else 'times'}.", tuple(found))
+    return Finding(f"{word.capitalize()} {unit}{'' if number == 1 else 's'}.", tuple(found))
+
+
+def _thing(one: Statement) -> tuple[str, ...]:
+    """What a statement begins with, which in English names who acts."""
+    return tuple(stem for stem in one.stems if stem not in FUNCTION_WORDS)[:NAME_WORDS]
 
 
 def listing(view: FilmView, question: Question, found: Sequence[Fit]) -> Finding:
@@ -103,32 +119,32 @@ def in_order(view: FilmView, question: Question, found: Sequence[Fit]) -> Findin
     """What comes first or last, or right after or before what some statements tell."""
     if question.order in ("first", "last"):
         if question.about_speech:
-            cues = view.said[:1] if question.order == "first" else view.said[-1:]
-            return Finding(" ".join(one.text for one in cues), _whole(cues))
-        moments = view.moments()
-        if not moments:
-            return NOTHING
-        chosen = moments[0 if question.order == "first" else -1]
-        return Finding(_joined(chosen), _whole(chosen))
+            cues = _which(view.said, question)
+            return Finding(" ".join(one.text for one in cues), whole(cues))
+        chosen = [one for moment in _which(view.moments(), question) for one in moment]
+        return Finding(joined(chosen), whole(chosen)) if chosen else NOTHING
     anchors = [fit.statement for fit in found]
-    if not anchors and question.phrases:
-        anchors = view.nearest_named(question.phrases[0])
-    return _beside(view, question, anchors) if anchors else NOTHING
-
-
-def which_first(view: FilmView, question: Question) -> Finding:
-    """Whether one thing comes before or after another, or which of two comes first."""
-    one, two = (
-        next((fit for fit in view.fits([phrase], view.statements) if fit.score >= FULL), None)
-        for phrase in (question.before_order or question.phrases)[:1] + question.phrases[-1:]
-    )
-    if one is None or two is None or one.statement == two.statement:
+    if not anchors:
         return NOTHING
-    is_before = one.statement.start < two.statement.start
-    if question.order in ("first", "last"):
-        chosen = one if is_before == (question.order == "first") else two
-        return Finding(chosen.statement.text, (one, two))
-    return Finding("Yes." if is_before == (question.order == "before") else "No.", (one, two))
+    return (
+        _apart(view, question, anchors[0]) if question.offset else _beside(view, question, anchors)
+    )
+
+
+def which_of(found: Sequence[Fit], question: Question) -> Sequence[Fit]:
+    """Of the places where something is, the ones that are asked for by number."""
+    if question.rank == question.many == 1 or not question.phrases:
+        return found
+    return _which(sorted(found, key=lambda fit: fit.statement.start), question)
+
+
+def _apart(view: FilmView, question: Question, anchor: Statement) -> Finding:
+    """What is there some seconds after or before a statement's time."""
+    at = (anchor.end if question.offset > 0 else anchor.start) + question.offset - view.film.start
+    if at < 0:
+        return Finding("Nothing: that is before the film begins.", whole([anchor]))
+    found = at_time(view, replace(question, times=(at,), order=None, phrases=()))
+    return Finding(found.text, (*found.evidence, *whole([anchor])))
 
 
 def spoken(view: FilmView, question: Question) -> Finding:
@@ -146,14 +162,14 @@ def spoken(view: FilmView, question: Question) -> Finding:
         ]
         chosen = beside or cues
         text = " ".join(one.text for one in chosen) or "Nothing is said then."
-        return Finding(text, (*_whole(chosen), seen[0]))
+        return Finding(text, (*whole(chosen), seen[0]))
     return NOTHING
 
 
 def full_fits(view: FilmView, question: Question) -> list[Fit]:
     """Statements that hold all that is asked about, in the film's order: seen, else said."""
     if not question.phrases:
-        return list(_whole(view.said)) if question.about_speech else []
+        return list(whole(view.said)) if question.about_speech else []
     kinds = [view.said] if question.about_speech else [view.seen, view.said]
     for statements in kinds:
         if question.is_quote:
@@ -168,11 +184,21 @@ def full_fits(view: FilmView, question: Question) -> list[Fit]:
     return []
 
 
+def like_it(view: FilmView, question: Question) -> list[Fit]:
+    """Of an order, what is seen of the thing that is asked about, if it does something else."""
+    if question.route != "order" or not question.phrases:
+        return []
+    return [Fit(one, 1.0) for one in view.nearest_named(question.phrases[0])]
+
+
 def _span_asked(view: FilmView, question: Question) -> tuple[float, float]:
     """The time or times that are asked about, on the film's clock."""
+    if question.share:
+        start, end = (view.film.start + share * view.film.duration for share in question.share)
+        return start, end
     first, last = question.times[0], question.times[-1]
     if first < 0:
-        return max(view.film.start, view.film.end + first), view.film.end
+        return max(view.film.start, view.film.end + first), view.film.end + last
     return view.film.start + first, view.film.start + last
 
 
@@ -187,7 +213,7 @@ def _beside(view: FilmView, question: Question, anchors: Sequence[Statement]) ->
             if (one.start >= anchor.end - 0.05 if after else one.end <= anchor.start + 0.05)
         ]
         chosen = (cues[:1] if after else cues[-1:]) if cues else []
-        return Finding(" ".join(one.text for one in chosen), _whole(chosen))
+        return Finding(" ".join(one.text for one in chosen), whole(chosen))
     moments = view.moments()
     here = anchor.clip, anchor.place
     if anchor.clip < 0 or anchor.kind == "said":  # a time that was named, or a cue
@@ -200,15 +226,15 @@ def _beside(view: FilmView, question: Question, anchors: Sequence[Statement]) ->
         sides = moments[at + 1 :] if after else moments[:at]
     if not sides:
         where = "end" if after else "start"
-        return Finding(f"Nothing: it is at the {where} of the film.", _whole(anchors[:1]))
+        return Finding(f"Nothing: it is at the {where} of the film.", whole(anchors[:1]))
     chosen = sides[0 if after else -1]
-    return Finding(_joined(chosen), (*_whole(chosen), *_whole(anchors[:1])))
+    return Finding(joined(chosen), (*whole(chosen), *whole(anchors[:1])))
 
 
 def _said_at(view: FilmView, start: float, end: float) -> Finding:
     found = [one for one in view.said if _touches(one, start, end)]
     if found:
-        return Finding(" ".join(one.text for one in found), _whole(found))
+        return Finding(" ".join(one.text for one in found), whole(found))
     near = sorted(
         (max(one.start - end, start - one.end), one.start, one)
         for one in view.said
@@ -216,8 +242,15 @@ def _said_at(view: FilmView, start: float, end: float) -> Finding:
     )
     if near:
         cue = near[0][2]
-        return Finding(cue.text, _whole([cue]))
+        return Finding(cue.text, whole([cue]))
     return Finding("Nothing is said then.", ())
+
+
+def _which(items: Sequence[T], question: Question) -> Sequence[T]:
+    """The items that are asked for by number, from the first or from the last, in their order."""
+    counted = items[::-1] if question.order == "last" else items
+    chosen = counted[question.rank - 1 :][: question.many]
+    return chosen[::-1] if question.order == "last" else chosen
 
 
 def _touches(one: Statement, start: float, end: float) -> bool:
@@ -225,11 +258,12 @@ def _touches(one: Statement, start: float, end: float) -> bool:
     return one.start < end and one.end > start if end > start else one.start <= start < one.end
 
 
-def _whole(statements: Sequence[Statement]) -> tuple[Fit, ...]:
+def whole(statements: Sequence[Statement]) -> tuple[Fit, ...]:
+    """Take statements as evidence that fits; a time that was named is none."""
     return tuple(Fit(one, 1.0) for one in statements if one.clip >= 0)
 
 
-def _joined(statements: Sequence[Statement]) -> str:
+def joined(statements: Sequence[Statement]) -> str:
     """Things of one moment as one sentence, moments one after another."""
     sentences: list[str] = []
     for place, one in enumerate(statements):

@@ -60,6 +60,11 @@ def content_stems(text: str) -> list[str]:
 
 def holds_phrase(haystack: Sequence[str], phrase: Sequence[str]) -> bool:
     """Tell whether the words of a phrase stand side by side in a text, both as stems."""
+    return count_phrase(haystack, phrase) > 0
+
+
+def count_phrase(haystack: Sequence[str], phrase: Sequence[str]) -> int:
+    """Count where the words of a phrase stand side by side in a text, both as stems."""
     size = len(phrase)
     starts = range(len(haystack) - size + 1)
-    return any(list(haystack[start : start + size]) == list(phrase) for start in starts)
+    return sum(list(haystack[start : start + size]) == list(phrase) for start in starts)

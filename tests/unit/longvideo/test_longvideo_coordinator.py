@@ -95,6 +95,81 @@ def ask(store: IndexStore, question: str) -> LongAnswer:
             "A blue square grows.",
             [(15, 25), (10, 15)],
         ),
+        (
+            "What happens between the blue square and the red circle?",
+            "A green star blinks while a yellow cross stays still.",
+            [(15, 25), (15, 25), (10, 15), (25, 35)],
+        ),
+        (
+            "What happens after the red circle moves left and before the green star blinks?",
+            "A blue square grows.",
+            [(10, 15), (5, 10), (15, 25)],
+        ),
+        (
+            "What happens between the red circle and the blue square?",
+            "Nothing comes between them.",
+            [(5, 10), (10, 15)],
+        ),
+        (
+            "Do the green star and the yellow cross appear together?",
+            "Yes.",
+            [(15, 25), (15, 25)],
+        ),
+        (
+            "Does the green star appear at the same time as the red circle?",
+            "No.",
+            [(15, 25), (5, 10)],
+        ),
+        (
+            "When do the green star and the yellow cross appear together?",
+            "At 0:10-0:20.",
+            [(15, 25), (15, 25)],
+        ),
+        (
+            "What happens at the same time as the green star?",
+            "A yellow cross stays still.",
+            [(15, 25), (15, 25)],
+        ),
+        ("What is the second thing that happens?", "A blue square grows.", [(10, 15)]),
+        (
+            "What are the first two things that happen?",
+            "A red circle moves left. A blue square grows.",
+            [(5, 10), (10, 15)],
+        ),
+        ("What is the second line of dialogue?", "her name is anna", [(27, 28)]),
+        ("When does the red circle appear for the second time?", "At 0:20-0:30.", [(25, 35)]),
+        (
+            "What happens before the second time the red circle appears?",
+            "A green star blinks while a yellow cross stays still.",
+            [(15, 25), (15, 25), (25, 35)],
+        ),
+        (
+            "How many things appear in the first six seconds?",
+            "Two things.",
+            [(5, 10), (10, 15)],
+        ),
+        (
+            "How many different objects are there?",
+            "Four things.",
+            [(5, 10), (10, 15), (15, 25), (15, 25), (25, 35)],
+        ),
+        (
+            "How many events happen between 0:01 and 0:12?",
+            "Four events.",
+            [(5, 10), (10, 15), (15, 25), (15, 25)],
+        ),
+        (
+            "What happens three seconds before the green star blinks?",
+            "A blue square grows.",
+            [(10, 15), (15, 25)],
+        ),
+        ("What happens six seconds in?", "A blue square grows.", [(10, 15)]),
+        (
+            "What is said in the last third of the film?",
+            "her name is anna goodbye",
+            [(27, 28), (28, 29)],
+        ),
+        ("What happens two seconds before the end?", "A red circle grows.", [(25, 35)]),
     ],
 )
 def test_an_answer_and_the_places_that_bear_it_out(
@@ -117,6 +192,11 @@ def test_an_answer_and_the_places_that_bear_it_out(
         "What happens after the purple star grows?",
         "Is there a unicorn?",
         "What does the purple triangle do?",
+        "Do the red circle and the purple star appear together?",
+        "What happens between the red circle and the purple star?",
+        "When does the red circle appear for the third time?",
+        "How many seconds does the red circle blink?",
+        "What happens at half past nine?",
     ],
 )
 def test_what_is_not_in_the_film_is_refused(store: IndexStore, question: str) -> None:
@@ -147,6 +227,10 @@ def test_a_part_of_a_film_is_no_ground_to_say_that_it_is_not_in_all(store: Index
 def test_nothing_comes_after_the_end_nor_at_a_time_beyond_it(store: IndexStore) -> None:
     assert "at the end" in ask(store, "What happens after the red circle grows?").answer
     assert ask(store, "What happens at 5:00?").answer == "Not in the film, which ends at 0:30."
+    later = ask(store, "What happens ten minutes after the red circle grows?")
+    assert later.answer == "Not in the film, which ends at 0:30."
+    sooner = ask(store, "What happens a minute before the green star blinks?")
+    assert "before the film begins" in sooner.answer
 
 
 def test_a_part_of_an_index_says_how_much_it_covers(store: IndexStore) -> None:
