@@ -14,12 +14,12 @@ import typer
 from typer.core import TyperGroup
 
 from goldfish_cli import __version__
-from goldfish_cli.commands import ask, doctor, index, longask, model, prep, profile, train
+from goldfish_cli.commands import ask, doctor, eval, index, longask, model, prep, profile, train
 from goldfish_cli.commands.output import report_error
 from goldfish_cli.commands.startup import leave
 from goldfish_cli.errors import GoldfishError, OutOfMemoryError, VideoError
 
-_ORDER = ("ask", "index", "longask", "prep", "train", "profile", "model", "doctor")
+_ORDER = ("ask", "index", "longask", "prep", "train", "eval", "profile", "model", "doctor")
 _BUG = 1
 _INTERRUPTED = 130
 # What a path or a disk does not allow: nothing of ours is broken.
@@ -166,6 +166,7 @@ app.add_typer(index.app, name="index")
 app.command()(longask.longask)
 app.add_typer(prep.app, name="prep")
 app.add_typer(train.app, name="train")
+app.add_typer(eval.app, name="eval")
 app.add_typer(profile.app, name="profile")
 app.add_typer(model.app, name="model")
 app.command()(doctor.doctor)

@@ -14,6 +14,10 @@ Rule = Literal["open", "choice", "count", "judged"]
 """How an answer is scored: by normalised exact match and judges (``open``), by the option it
 names (``choice``), as a whole number (``count``), or by judges alone, on a scale (``judged``)."""
 
+Extra = Literal["free", "wups", "text", "meteor"]
+"""What some papers report beside: ActivityNet-QA's accuracy on free questions, WUPS
+(arXiv:1410.0210), BLEU, ROUGE-L and CIDEr, or METEOR."""
+
 Dimension = Literal[
     "accuracy", "correctness", "detail", "context", "temporal", "consistency", "summary"
 ]
@@ -91,6 +95,7 @@ class Benchmark:
     evidence lies, as in TVQA."""
     is_right: Callable[[EvalItem, str], bool] | None = None
     """Whether an answer is right, where that is exact and no judge is needed."""
+    also: tuple[Extra, ...] = ()
     is_long: bool = False
     """Videos of many minutes, which are answered through an index."""
     by: str = "question type"

@@ -163,9 +163,12 @@ def prediction_from(values: Any) -> Prediction:
 
 def _spans(name: str, value: Any) -> Spans:
     try:
-        return tuple((float(start), float(end)) for start, end in value)
+        spans = tuple((float(start), float(end)) for start, end in value)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} is no list of [start, end]") from error
+    if not all(start <= end for start, end in spans):
+        raise ValueError(f"{name} has a span that ends before it starts")
+    return spans
 
 
 def _line(prediction: Prediction) -> str:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from goldfish_cli.backends.base import GenerationSettings, VideoLanguageModel
+from goldfish_cli.data.features import FeatureStore
 from goldfish_cli.data.media_folder import MediaFolder
 from goldfish_cli.errors import DoesNotFitError, InputError, UsageError, VideoError
 from goldfish_cli.evaluation.items import Benchmark, EvalItem
@@ -58,6 +59,8 @@ class Asking:
     profile: Profile
     """Limits the prompts."""
     settings: GenerationSettings
+    features: FeatureStore | None = None
+    """Where the encoder's output is kept."""
     cache_dir: Path | None = None
     """Folder where transcripts are kept."""
     offline: bool = False
@@ -136,6 +139,7 @@ class Runner:
                 viewing=asking.viewing,
                 profile=asking.profile,
                 cue_file=cue_file,
+                features=asking.features,
                 cache_dir=asking.cache_dir,
                 offline=asking.offline,
                 notify=asking.notify,

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from goldfish_cli.backends.base import VideoLanguageModel
+from goldfish_cli.backends.base import KeepsFeatures, VideoLanguageModel
+from goldfish_cli.data.features import FeatureRecord, FeatureStore, feature_key
 from goldfish_cli.errors import SubtitleError, UsageError, VideoError
 from goldfish_cli.evaluation.items import EvalItem
 from goldfish_cli.evaluation.predictions import Condition
@@ -48,6 +49,7 @@ class Screen:
         viewing: How closely.
         profile: Limits the prompts.
         cue_file: The video's subtitles; ``None``: as ``viewing`` says.
+        features: Where the encoder's output of whole videos and moments is kept; ``None``: nowhere.
         cache_dir: Folder where transcripts are kept.
         offline: Fetch no weights for speech recognition.
         notify: Hears what is odd about the file.
@@ -66,6 +68,7 @@ class Screen:
         viewing: Viewing,
         profile: Profile,
         cue_file: Path | None = None,
+        features: FeatureStore | None = None,
         cache_dir: Path | None = None,
         offline: bool = False,
         notify: Notify = lambda _: None,
@@ -74,6 +77,7 @@ class Screen:
         self._viewing = viewing
         self._profile = profile
         self._notify = notify
+        self._features = features
         self._info = inspect(Look(path))
         self.path = path
         self.media = content_hash(path)
@@ -128,13 +132,15 @@ class Screen:
         """Everything about the video that an answer depends on, as plain values."""
         cues = [asdict(cue) for cue in self.subtitles.cues] if condition != "blind" else []
         seen = [] if condition == "blind" else [self.media, str(self.plan)]
+        if self._features is not None and condition in ("full", "moment"):
+            seen.append(f"features of {self._features.dtype}")
         return [*seen, hashlib.sha256(json.dumps(cues).encode()).hexdigest()]
 
     def show(self, condition: Condition, other: Path | None = None) -> WatchedClip:
         """Let the model see what a condition leaves.
 
         Args:
-            condition: ``full`` and ``moment`` show what the look says.
+            condition: ``full`` and ``moment`` show what the span says.
             other: The video whose pictures are shown instead, for ``other video``.
 
         Raises:
@@ -144,7 +150,9 @@ class Screen:
         look = self.look
         if condition == "blind":
             return WatchedClip(look, self._info, self._model.encode(()), subtitles, 0.0)
-        frames = self._own = self._own or self._frames(self.path, self._info, self.plan)
+        if condition in ("full", "moment"):
+            return WatchedClip(look, self._info, self._encoded(), subtitles, 0.0)
+        frames = self._shown()
         if condition == "subtitles":
             grey = np.full_like(frames[0].image, _GREY)
             frames = [Frame(frame.time, grey) for frame in frames]
@@ -156,6 +164,24 @@ class Screen:
                 for place, time in enumerate(times)
             ]
         return WatchedClip(look, self._info, self._model.encode(frames), subtitles, 0.0)
+
+    def _encoded(self) -> Any:
+        """The video after the encoder: from the store if it is there, and as it is stored."""
+        model, store = self._model, self._features
+        if store is None or not isinstance(model, KeepsFeatures):
+            return model.encode(self._shown())
+        key = feature_key(self.media, repr(self.plan), model.encoder_identity())
+        if key not in store:
+            video = model.encode(self._shown())
+            cues = tuple((cue.start, cue.end, cue.text) for cue in self.subtitles.cues)
+            record = FeatureRecord(tuple(video.times), self._info.start, cues)
+            store.add(key, model.features_of(video), record)
+        return model.restore(store.record(key).times, store.features(key))
+
+    def _shown(self) -> list[Frame]:
+        """The video's own frames, decoded once."""
+        self._own = self._own or self._frames(self.path, self._info, self.plan)
+        return self._own
 
     def _frames(self, path: Path, info: VideoInfo, plan: FramePlan) -> list[Frame]:
         notes: list[str] = []

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from goldfish_cli import __version__
 from goldfish_cli.cli import app
 
-COMMANDS = ["ask", "index", "longask", "prep", "train", "profile", "model", "doctor"]
+COMMANDS = ["ask", "index", "longask", "prep", "train", "eval", "profile", "model", "doctor"]
 HEAVY = {"torch", "transformers", "peft", "av", "decord", "chromadb", "whisper", "numpy", "PIL"}
 
 

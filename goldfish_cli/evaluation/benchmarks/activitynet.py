@@ -14,16 +14,12 @@ from goldfish_cli.evaluation.benchmarks.prompts import with_form
 from goldfish_cli.evaluation.benchmarks.rows import Row, read_rows
 from goldfish_cli.evaluation.benchmarks.strangers import refuse_others, refuse_strangers
 from goldfish_cli.evaluation.items import Benchmark, EvalItem
+from goldfish_cli.evaluation.metrics.activitynet import TYPES
 
 _EXPECTED = (
     "ActivityNet-QA is test_q.json together with test_a.json, or one file with question, answer "
     "and video_name a row."
 )
-TYPES = (
-    *("motion", "spatial relationship", "temporal relationship"),
-    *("yes/no", "color", "object", "location", "number", "other"),
-)
-"""By their number; those from yes/no on make up the type that the paper calls free."""
 
 
 def read_activitynet(paths: Sequence[Path]) -> list[EvalItem]:
@@ -96,4 +92,5 @@ ACTIVITYNET = Benchmark(
     metric="accuracy by exact match and by type, or by a judge with a score of 0 to 5",
     source="https://github.com/MILVLG/activitynet-qa (arXiv:1906.02467)",
     also_named=_also_named,
+    also=("free", "wups"),
 )

@@ -75,4 +75,5 @@ MLVU = Benchmark(
     source="https://github.com/JUNJIE99/MLVU (arXiv:2406.04264)",
     is_long=True,
     by="task",
+    also=("text", "meteor"),
 )

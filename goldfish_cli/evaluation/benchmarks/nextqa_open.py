@@ -95,4 +95,5 @@ NEXTQA_OE = Benchmark(
     split="test, 9,178 questions; validation, 5,343 questions",
     metric="WUPS in the paper; a judge's accuracy and score since",
     source="https://github.com/doc-doc/NExT-OE (arXiv:2105.08276)",
+    also=("wups",),
 )

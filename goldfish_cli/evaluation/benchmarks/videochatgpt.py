@@ -102,4 +102,5 @@ VIDEOCHATGPT = Benchmark(
     "answers), temporal understanding and consistency",
     source="https://github.com/mbzuai-oryx/Video-ChatGPT (arXiv:2306.05424)",
     by="part",
+    also=("text", "meteor"),
 )

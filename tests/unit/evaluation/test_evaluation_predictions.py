@@ -21,7 +21,7 @@ TWO = Prediction("2", "b.mp4", "Who?", "", "blind", problem="there is no such vi
     texts=st.lists(st.text(), min_size=4, max_size=4),
     condition=st.sampled_from(CONDITIONS),
     frames=st.none() | st.integers(0, 99),
-    spans=st.lists(st.tuples(st.floats(0, 1e5), st.floats(0, 1e5)), max_size=3),
+    spans=st.lists(st.tuples(st.floats(0, 1e5), st.floats(1e5, 2e5)), max_size=3),
 )
 def test_a_line_gives_back_what_was_written(
     texts: list[str],
@@ -79,6 +79,10 @@ def test_a_damaged_line_in_the_middle_is_an_error_with_its_number(tmp_path: Path
         (
             {"id": "1", "video": "v", "question": "q", "prediction": "p", "cited": [1]},
             "cited is no list",
+        ),
+        (
+            {"id": "1", "video": "v", "question": "q", "prediction": "p", "cited": [[2, 1]]},
+            "ends before it starts",
         ),
         (
             {"id": "1", "video": "v", "question": "q", "prediction": "p", "frames": True},

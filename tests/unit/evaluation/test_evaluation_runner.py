@@ -7,6 +7,7 @@ import pytest
 
 from goldfish_cli.backends.base import GenerationSettings
 from goldfish_cli.backends.native import NativeModel
+from goldfish_cli.data.features import FeatureStore, feature_key
 from goldfish_cli.data.media_folder import MediaFolder
 from goldfish_cli.errors import UsageError
 from goldfish_cli.evaluation.benchmarks.prompts import as_asked
@@ -16,6 +17,8 @@ from goldfish_cli.evaluation.runner import Asking, Done, Runner, choose
 from goldfish_cli.evaluation.showing import Viewing
 from goldfish_cli.inference.clip import Look
 from goldfish_cli.inference.conversation import answer_questions
+from goldfish_cli.media.sampling import FramePlan
+from goldfish_cli.media.video import media_hash
 from goldfish_cli.profiles import Profile
 
 BENCHMARK = Benchmark("test", "Test", lambda _: [], as_asked, "", "", "")
@@ -86,6 +89,28 @@ def test_a_video_is_decoded_and_encoded_once_for_all_its_questions(
     run(asking)
     hook.remove()
     assert sum(frames) == 2 * 4  # two videos of four frames, four questions
+
+
+def test_features_in_a_store_spare_the_encoder_and_are_those_of_training(
+    asking: Asking, model: NativeModel, tmp_path: Path
+) -> None:
+    encoded: list[int] = []
+    assert model.model.vision_encoder is not None
+    hook = model.model.vision_encoder.register_forward_hook(
+        lambda module, args, output: encoded.append(len(args[0]))
+    )
+    store = FeatureStore(tmp_path)
+    first = run(replace(asking, features=store))
+    store.flush()
+    assert sum(encoded) == 8
+    again = run(replace(asking, features=FeatureStore(tmp_path)))
+    hook.remove()
+    assert sum(encoded) == 8
+    told = {key: one.prediction.prediction for key, one in first.items()}
+    assert {key: one.prediction.prediction for key, one in again.items()} == told
+    plan = FramePlan("uniform", 4)
+    media = media_hash(asking.videos.root / "one.mp4")
+    assert feature_key(media, repr(plan), model.encoder_identity()) in store
 
 
 def test_what_was_answered_under_the_same_settings_is_not_asked_again(asking: Asking) -> None:
