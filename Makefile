@@ -35,8 +35,8 @@ $(STAMP): pyproject.toml constraints.txt
 ask: $(STAMP)  ## Ask about a clip: make ask VIDEO=clip.mp4 QUESTION="Who moves?"
 	@$(BIN)/python -m goldfish_cli.cli ask "$(VIDEO)" "$(QUESTION)"
 
-test: $(STAMP)  ## Run the tests
-	$(BIN)/python -m pytest
+test: $(STAMP)  ## Run the tests, two files at a time where there are two cores
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(STAMP)  ## Check style, types and which room imports which
 	$(BIN)/python -m ruff check .
