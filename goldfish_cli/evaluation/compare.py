@@ -19,6 +19,7 @@ class Difference:
     """How the second run differs from the first on the same questions."""
 
     n: int
+    videos: int
     first: float
     """Mean of the first: share of right answers, or grade."""
     second: float
@@ -92,6 +93,7 @@ def _difference(pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]], seed: in
     is_yes_no = all(one["right"] is not None and two["right"] is not None for one, two in pairs)
     return Difference(
         len(pairs),
+        found.videos,
         sum(first) / len(first),
         sum(second) / len(second),
         found.difference,

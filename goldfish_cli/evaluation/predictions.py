@@ -85,6 +85,11 @@ class PredictionFile:
             raise UsageError(
                 f"Another run is writing {self.path}.", hint="Wait for it, or name another --out"
             ) from None
+        except (OSError, NotImplementedError) as error:  # the latter: a disk without locks
+            reason = getattr(error, "strerror", None) or str(error)
+            raise UsageError(
+                f"{self.path.parent} cannot be written: {reason}.", hint="Name another --out"
+            ) from error
         try:
             yield
         finally:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from goldfish_cli.errors import AnnotationError
+from goldfish_cli.errors import AnnotationError, UsageError
 from goldfish_cli.evaluation.results import EvalResult, read_summary, write_result
 from goldfish_cli.evaluation.scoring import Scored
 
@@ -26,14 +26,23 @@ class EarlierRun:
 
 
 def write_run(folder: Path, result: EvalResult, scored: Sequence[Scored]) -> None:
-    """Write the result, and what each answer is worth, beside the answers."""
-    folder.mkdir(parents=True, exist_ok=True)
-    beside = folder / f"{SCORES}.part"
-    with beside.open("w", encoding="utf-8") as file:
-        for one in scored:
-            file.write(json.dumps(_row(one), ensure_ascii=False) + "\n")
-    beside.replace(folder / SCORES)
-    write_result(folder / RESULT, result)
+    """Write the result, and what each answer is worth, beside the answers.
+
+    Raises:
+        UsageError: If the folder cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        beside = folder / f"{SCORES}.part"
+        with beside.open("w", encoding="utf-8") as file:
+            for one in scored:
+                file.write(json.dumps(_row(one), ensure_ascii=False) + "\n")
+        beside.replace(folder / SCORES)
+        write_result(folder / RESULT, result)
+    except OSError as error:
+        raise UsageError(
+            f"{folder} cannot be written: {error.strerror}.", hint="Name another --out"
+        ) from error
 
 
 def read_run(folder: Path) -> EarlierRun:

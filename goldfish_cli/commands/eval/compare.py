@@ -41,7 +41,7 @@ def compare(
     if found.settings:
         show("")
         table(["setting", "A", "B"], [[name, *values] for name, values in found.settings.items()])
-    if found.whole.ci95 is None:
+    if found.whole.videos == 1:
         note("One video is all there is: nothing can be said about chance.", quiet=quiet)
 
 

@@ -111,3 +111,10 @@ def test_two_runs_cannot_write_one_file(tmp_path: Path) -> None:
         pass
     with other.writing():  # the lock is gone with its run
         other.append([ONE])
+
+
+def test_a_folder_that_cannot_be_made_is_one_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    refused = pytest.raises(UsageError, match="cannot be written")
+    with refused, PredictionFile(tmp_path / "file" / "run" / "p.jsonl").writing():
+        pass
