@@ -45,6 +45,20 @@ def write_run(folder: Path, result: EvalResult, scored: Sequence[Scored]) -> Non
         ) from error
 
 
+def check_is_of(folder: Path, benchmark: str) -> None:
+    """Refuse a folder that holds a run of another benchmark: their answers would be mixed.
+
+    Raises:
+        UsageError: If it does.
+    """
+    path = folder / RESULT
+    there = read_summary(path)["benchmark"] if path.is_file() else benchmark
+    if there != benchmark:
+        raise UsageError(
+            f"{folder} holds a run of {there}, not of {benchmark}.", hint="Name another --out"
+        )
+
+
 def read_run(folder: Path) -> EarlierRun:
     """Read a run back.
 

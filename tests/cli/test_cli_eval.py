@@ -97,6 +97,16 @@ def test_a_limited_run_says_so_and_keeps_the_other_answers(
     assert sorted(lines) == sorted((finished / "predictions.jsonl").read_text().splitlines())
 
 
+def test_a_folder_of_another_benchmark_is_not_mixed_with(
+    finished: Path, world: Path, tmp_path: Path
+) -> None:
+    words = ["eval", "custom", "--data", world / "instructions.json", "--videos", world / "videos",
+             "--out", finished]  # fmt: skip
+    done = CliRunner().invoke(app, list(map(str, words)), prog_name="goldfish")
+    assert done.exit_code == 2
+    assert "holds a run of shapes, not of custom" in done.stderr
+
+
 def test_shards_join_to_the_whole(finished: Path, world: Path, tmp_path: Path) -> None:
     for number in (1, 2):
         assert evaluate(world, "--out", tmp_path, "--shard", f"{number}/2").exit_code == 0
@@ -212,6 +222,8 @@ def test_a_mistake_is_one_line_with_a_hint_and_its_exit_code(
     ("words", "code", "message"),
     [
         (["--shard", "3/2"], 2, "--shard takes I/N"),
+        (["--labels", "none.json"], 3, "none.json"),
+        (["--report", "nowhere/x.html"], 2, "no folder nowhere"),
         (["--subtitles", "nowhere"], 2, "no folder nowhere"),
         (["--report", "x.pdf"], 2, "neither .html nor .md"),
         (["--judge", "offlin"], 5, "no judge 'offlin'"),

@@ -53,6 +53,9 @@ def ask_all(
         if asking.features is not None:
             asking.features.flush()
         file.rewrite([*made.values(), *_of_other_questions(known, made, items)])
+    for condition in conditions:
+        if not any(condition == answered for _, answered in made):
+            asking.notify(f"The control '{condition}' applies to none of these questions.")
     return made
 
 

@@ -213,6 +213,8 @@ def run(
     _check(data, videos, predictions, controls=controls, reports=report or [])
     from goldfish_cli.evaluation.benchmarks.prompts import in_words
     from goldfish_cli.evaluation.benchmarks.registry import find_benchmark
+    from goldfish_cli.evaluation.labels import read_labels
+    from goldfish_cli.evaluation.run_folder import check_is_of
     from goldfish_cli.evaluation.runner import choose
 
     chosen = find_benchmark(benchmark)
@@ -228,6 +230,7 @@ def run(
     deciding = _open_judges(
         chosen, judge, judge_prompt, _prices(judge_prices), settings, offline=offline
     )
+    told = read_labels(labels) if labels else None
     chosen_by_hand: dict[str, Any] = {
         "data": list(map(str, data or [])),
         "limit": limit,
@@ -243,6 +246,7 @@ def run(
         if is_default_model(model):
             notify(_MINNOW)
         out = out or Path("runs/eval") / chosen.name
+        check_is_of(out, chosen.name)
         source = out / "predictions.jsonl"
         asking = _asking(
             chosen,
@@ -274,7 +278,6 @@ def run(
         }
     scored = _score(items, found, deciding, workers=judge_workers, quiet=quiet or as_json)
 
-    from goldfish_cli.evaluation.labels import read_labels
     from goldfish_cli.evaluation.provenance import provenance
     from goldfish_cli.evaluation.summary import Run, summarise
 
@@ -286,7 +289,7 @@ def run(
             num_all=len(every),
             predictions=str(source),
             videos=videos,
-            labels=read_labels(labels) if labels else None,
+            labels=told,
             seed=seed,
             settings=chosen_by_hand,
             provenance=provenance(data or []),
@@ -332,6 +335,8 @@ def _check(
             raise UsageError(
                 f"--report {path} is neither .html nor .md.", hint="Such as: --report report.html"
             )
+        if not path.parent.is_dir():
+            raise UsageError(f"There is no folder {path.parent}.", hint="Make it first")
 
 
 def _shard(text: str | None) -> tuple[int, int] | None:
