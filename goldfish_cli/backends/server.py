@@ -187,7 +187,15 @@ def split_name(name: str) -> tuple[str, str]:
             hint="The form is openai:MODEL@URL, such as openai:qwen3-vl@http://localhost:8000/v1",
         )
     model, url = match.groups()
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise ModelError(
+            f"{url} is no address: {error}.", hint="Such as: http://localhost:8000/v1"
+        ) from error
+    if not host:
+        raise ModelError(f"{url} names no server.", hint="Such as: http://localhost:8000/v1")
     if "@" in parts.netloc:
         raise ModelError(
             "The name of a model must not hold a password: answers record it.",

@@ -1,5 +1,6 @@
 """``goldfish ask``: questions about one video, answered on stdout."""
 
+import math
 import os
 import re
 import secrets
@@ -243,6 +244,8 @@ def _drawing(temperature: float | None, top_p: float | None) -> tuple[float, flo
 
 
 def _sampling(sampling: "PlanKind | None", fps: float | None) -> "PlanKind | None":
+    if fps is not None and not math.isfinite(fps):
+        raise UsageError(f"--fps is {fps:g}, which is no rate.", hint="Such as: --fps 1")
     if fps is None or sampling == "fps":
         return sampling
     if sampling is not None:

@@ -163,7 +163,7 @@ def write_text(path: Path, text: str, *, overwrite: tuple[str, ...]) -> None:
         )
     beside = path.with_name(path.name + ".part")
     try:
-        beside.write_text(text, encoding="utf-8")
+        beside.write_text(text, encoding="utf-8", errors="backslashreplace")
         beside.replace(path)
     except OSError as error:
         with suppress(OSError):
@@ -175,7 +175,7 @@ def write_text(path: Path, text: str, *, overwrite: tuple[str, ...]) -> None:
 
 def _say(label: str, text: str) -> None:
     sys.stdout.flush()  # keeps the order where both streams go to one place
-    sys.stderr.write(f"{label}: {text}\n")
+    sys.stderr.write(f"{label}: {one_line(text)}\n")
     sys.stderr.flush()
 
 

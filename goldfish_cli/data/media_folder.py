@@ -19,6 +19,7 @@ class MediaFolder:
                 hint="Name the folder of the videos with --videos DIR",
             )
         self.root = root
+        self._below: dict[str, list[Path]] | None = None
         self._listings: dict[Path, tuple[dict[str, str], dict[str, str]]] = {}
 
     def find(self, name: str) -> tuple[Path | None, Path | None]:
@@ -39,6 +40,17 @@ class MediaFolder:
         stem = relative.stem if file == relative.name else relative.name
         cues = subtitles.get(stem)
         return (folder / file if file else None), (folder / cues if cues else None)
+
+    def find_below(self, name: str) -> Path | None:
+        """Return the one media file of a name in any subfolder; ``None`` if there are several."""
+        if self._below is None:
+            self._below = {}
+            for path in sorted(self.root.rglob("*")):
+                if path.suffix.lower() in _MEDIA_EXTENSIONS:
+                    for key in {path.name, path.stem}:
+                        self._below.setdefault(key, []).append(path)
+        found = self._below.get(name, [])
+        return found[0] if len(found) == 1 else None
 
     def _list(self, folder: Path) -> tuple[dict[str, str], dict[str, str]]:
         if folder not in self._listings:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from goldfish_cli.evaluation.summary import Run
 
 FEW = 30  # questions
+FEW_VIDEOS = 5
 _SHOWN = {
     "blind": "without seeing anything",
     "subtitles": "from the subtitles alone",
@@ -45,12 +46,45 @@ def flags(
     if unreadable:
         some = counted(unreadable, "answer")
         yield f"In {some} no option or number could be found: counted as wrong."
+    graded = sum(one.right is None for one in by_condition["full"])
+    if 0 < graded < result.n:
+        yield (
+            f"The accuracy is that of {result.n - graded} questions; the other {graded} have "
+            "grades alone."
+        )
+    yield from _mixtures(by_condition)
+    videos = len({one.item.video for one in by_condition["full"]})
+    if 1 < videos < FEW_VIDEOS:
+        yield f"Only {videos} videos: intervals tell little, as questions about one go together."
     if 0 < result.n < FEW:
         yield f"Few questions ({result.n}): look at the interval, not at the number."
     judge = run.deciding.judge
     if isinstance(judge, LanguageModelJudge):
         yield from judge.notes
     yield from _controls(result, by_condition, run)
+
+
+def _mixtures(by_condition: Mapping[str, Sequence[Scored]]) -> Iterator[str]:
+    """Say where answers of different settings stand together, and where controls failed."""
+    setups = {
+        one.prediction.setup
+        for scored in by_condition.values()
+        for one in scored
+        if one.prediction.setup
+    }
+    if len(setups) > 1:
+        yield (
+            f"The answers were made under {len(setups)} different settings: model, frames, prompt "
+            "or the like."
+        )
+    unanswered = {one.item.id for one in by_condition["full"] if one.prediction.problem}
+    for name, scored in by_condition.items():
+        failed = [one for one in scored if one.prediction.problem and one.item.id not in unanswered]
+        if failed:
+            yield (
+                f"Under '{name}' {counted(len(failed), 'question')} got no answer and count as "
+                f"wrong there, such as {failed[0].item.id}: {failed[0].prediction.problem}"
+            )
 
 
 def _controls(

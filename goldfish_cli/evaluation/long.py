@@ -69,6 +69,7 @@ class LongRunner:
         self._asking = asking
         self._sources = sources
         self._short = Runner(asking)
+        self._setup = asking.setup
         self._films: dict[str, FilmRecord | str] = {}
         self._digests: dict[tuple[str, str], str] = {}
 
@@ -153,6 +154,7 @@ class LongRunner:
             text,
             condition,
             key=key,
+            setup=self._setup,
             model=self._asking.model.name,
             subtitles=film.subtitles,
             duration=round(film.duration, 3),

@@ -41,6 +41,8 @@ class Matched:
     """One for each question and condition; with a problem where the file holds none."""
     left_over: int
     """Predictions that belong to no question."""
+    contradicting: int
+    """Questions that are answered several times and differently; the last answer counts."""
     is_own: bool
     """Whether they are of our making, with conditions and evidence."""
 
@@ -65,19 +67,23 @@ def read_predictions(path: Path, items: Sequence[EvalItem]) -> Matched:
     matcher = _Matcher(items)
     found: dict[str, Prediction] = {}
     left_over = 0
+    contradicting: set[str] = set()
     for number, row in enumerate(rows):
         item = matcher.find(row, number, len(rows))
         if item is None:
             left_over += 1
             continue
         text, second = _text(row, _ANSWERS), _text(row, _SECOND, needed=False)
+        if item.id in found and found[item.id].prediction != text:
+            contradicting.add(item.id)
         found[item.id] = Prediction(item.id, item.video, item.question, text, second=second)
     if not found:
         raise AnnotationError(
             f"None of the {len(rows)} predictions in {path.name} is for one of these questions.",
             hint="Is it the same benchmark and split? " + EXPECTED,
         )
-    return Matched(tuple(_completed(items, found)), left_over, is_own=False)
+    matched = tuple(_completed(items, found))
+    return Matched(matched, left_over, len(contradicting), is_own=False)
 
 
 def _own(path: Path, items: Sequence[EvalItem]) -> Matched:
@@ -96,7 +102,7 @@ def _own(path: Path, items: Sequence[EvalItem]) -> Matched:
         if condition != "full" and item_id in known
     ]
     left_over = sum(item_id not in known for item_id, _ in found)
-    return Matched((*_completed(items, full), *others), left_over, is_own=True)
+    return Matched((*_completed(items, full), *others), left_over, 0, is_own=True)
 
 
 def _completed(items: Iterable[EvalItem], found: Mapping[str, Prediction]) -> Iterable[Prediction]:
@@ -126,24 +132,30 @@ class _Matcher:
         document = values.get("doc")
         if isinstance(document, Mapping):
             values = {str(name).casefold(): value for name, value in document.items()}
+        has_question = any(values.get(name) for name in _QUESTIONS)
+        by_id = self._of_id(values, _IDS if has_question else (*_IDS, "index"))
+        if by_id is not None and self._asks(values) in ("", _words(by_id.question)):
+            return by_id
         by_words = self._of_words(values)
-        if by_words is not None:
-            return by_words
-        has_question = any(name in values for name in _QUESTIONS)
-        for name in _IDS if has_question else (*_IDS, "index"):  # often the mere number of the row
-            item = self._by_id.get(str(values.get(name)))
-            if item is not None:
-                return item
+        if by_words is not None or by_id is not None:
+            return by_words or by_id  # a question in other words, such as with its options
         if "doc_id" in row.values and total == len(self._items):
             return self._by_place(row, number)
         if not has_question and not any(name in values for name in (*_IDS, "index")):
             raise row.error("names no question")
         return None
 
+    def _of_id(self, values: Mapping[str, Any], names: Sequence[str]) -> EvalItem | None:
+        """Find a question by its id; an index is often the mere number of the row."""
+        found = (self._by_id.get(str(values.get(name))) for name in names)
+        return next((item for item in found if item is not None), None)
+
+    def _asks(self, values: Mapping[str, Any]) -> str:
+        return _words(next((str(values[name]) for name in _QUESTIONS if values.get(name)), ""))
+
     def _of_words(self, values: Mapping[str, Any]) -> EvalItem | None:
         video = next((str(values[name]) for name in _VIDEOS if values.get(name)), "")
-        question = next((str(values[name]) for name in _QUESTIONS if values.get(name)), "")
-        waiting = self._by_words.get((_stem(video), _words(question)))
+        waiting = self._by_words.get((_stem(video), self._asks(values)))
         if not waiting:
             return None
         return waiting.popleft() if len(waiting) > 1 else waiting[0]

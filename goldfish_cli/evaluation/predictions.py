@@ -6,6 +6,7 @@ A run that was stopped leaves whole lines, so that the next one goes on where it
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -41,6 +42,8 @@ class Prediction:
     """Why there is no answer; "" where there is one."""
     key: str = ""
     """Hash of all that the answer depends on; "" for answers from elsewhere."""
+    setup: str = ""
+    """Hash of what all answers of one run have in common, so that a mixture is noticed."""
     model: str = ""
     subtitles: str = "none"
     """Where what is said comes from."""
@@ -56,7 +59,18 @@ class Prediction:
 
 
 _NAMES = frozenset(field.name for field in fields(Prediction))
-_TEXTS = ("id", "video", "question", "prediction", "second", "problem", "key", "model", "subtitles")
+_TEXTS = (
+    "id",
+    "video",
+    "question",
+    "prediction",
+    "second",
+    "problem",
+    "key",
+    "setup",
+    "model",
+    "subtitles",
+)
 _NUMBERS = ("frames", "duration", "seconds")
 
 
@@ -114,7 +128,8 @@ class PredictionFile:
             try:
                 prediction = prediction_from(json.loads(line))
             except ValueError as error:
-                if number == len(lines):
+                is_cut = number == len(lines) and line.startswith(b'{"id": '[: len(line)])
+                if is_cut:
                     break
                 raise AnnotationError(
                     f"Line {number} of {self.path} is no prediction: {error}.",
@@ -125,7 +140,8 @@ class PredictionFile:
 
     def append(self, predictions: Iterable[Prediction]) -> None:
         """Write predictions behind what is there, each as a whole line."""
-        text = "".join(_line(prediction) for prediction in predictions).encode()
+        lines = "".join(map(_line, predictions))
+        text = lines.encode("utf-8", "backslashreplace")  # half a character: as JSON writes it
         with self.path.open("ab+") as file:
             if file.tell():
                 file.seek(-1, 2)
@@ -136,7 +152,8 @@ class PredictionFile:
     def rewrite(self, predictions: Iterable[Prediction]) -> None:
         """Write these in place of all that is there, whole or not at all."""
         beside = self.path.with_name(self.path.name + ".part")
-        beside.write_text("".join(map(_line, predictions)), encoding="utf-8")
+        text = "".join(map(_line, predictions))
+        beside.write_bytes(text.encode("utf-8", "backslashreplace"))
         beside.replace(self.path)
 
 
@@ -158,7 +175,8 @@ def prediction_from(values: Any) -> Prediction:
             raise ValueError(f"{name} is no text: {values[name]!r}")
     for name in _NUMBERS:
         value = values.get(name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if value is not None and not (is_number and math.isfinite(value)):
             raise ValueError(f"{name} is no number: {value!r}")
     if values.get("condition", "full") not in CONDITIONS:
         raise ValueError(f"unknown condition {values['condition']!r}")
@@ -171,7 +189,7 @@ def _spans(name: str, value: Any) -> Spans:
         spans = tuple((float(start), float(end)) for start, end in value)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} is no list of [start, end]") from error
-    if not all(start <= end for start, end in spans):
+    if not all(start <= end < math.inf for start, end in spans):
         raise ValueError(f"{name} has a span that ends before it starts")
     return spans
 

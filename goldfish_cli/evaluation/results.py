@@ -173,7 +173,7 @@ def write_result(path: Path, result: EvalResult) -> None:
     """Write a result as JSON, whole or not at all."""
     beside = path.with_name(path.name + ".part")
     text = json.dumps(asdict(result), ensure_ascii=False, indent=1)
-    beside.write_text(text + "\n", encoding="utf-8")
+    beside.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
     beside.replace(path)
 
 

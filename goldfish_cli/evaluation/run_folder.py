@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ def write_run(folder: Path, result: EvalResult, scored: Sequence[Scored]) -> Non
     try:
         folder.mkdir(parents=True, exist_ok=True)
         beside = folder / f"{SCORES}.part"
-        with beside.open("w", encoding="utf-8") as file:
+        with beside.open("w", encoding="utf-8", errors="backslashreplace") as file:
             for one in scored:
                 file.write(json.dumps(_row(one), ensure_ascii=False) + "\n")
         beside.replace(folder / SCORES)
@@ -71,9 +72,13 @@ def read_run(folder: Path) -> EarlierRun:
             hint="Name the --out folder of a run; one of --predictions needs --out as well",
         )
     rows = {}
-    for number, line in enumerate((folder / SCORES).read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate((folder / SCORES).read_bytes().split(b"\n"), 1):
+        if not line:
+            continue
         try:
             row = json.loads(line)
+            if not math.isfinite(row["value"]):
+                raise ValueError("no number")
             rows[row["id"], row["condition"]] = row
         except (ValueError, TypeError, KeyError) as error:
             raise AnnotationError(

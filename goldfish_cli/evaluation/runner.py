@@ -67,6 +67,18 @@ class Asking:
     notify: Notify = lambda _: None
     """Hears what is odd about a file."""
 
+    @property
+    def setup(self) -> str:
+        """Hash of the settings that all answers depend on."""
+        profile = self.profile
+        asked = self.benchmark.prompt(EvalItem("", "", "{question}", ("",)))
+        looks = [self.viewing.num_frames, self.viewing.sampling, self.viewing.fps]
+        heard = str(self.viewing.subtitles)
+        limits = [profile.max_frames, profile.max_context_tokens, profile.subtitle_words]
+        model = [self.model.identity, asdict(self.settings)]
+        parts = [_VERSION, asked, *looks, heard, *limits, *model]
+        return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
+
 
 class Runner:
     """Asks one model all questions of one benchmark.
@@ -78,6 +90,7 @@ class Runner:
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
         viewing = asking.viewing
+        self._setup = asking.setup
         self._cue_files = (
             MediaFolder(viewing.subtitles) if isinstance(viewing.subtitles, Path) else None
         )
@@ -203,6 +216,7 @@ class Runner:
                     second=repeated.answer if isinstance(repeated, Answer) else "",
                     problem=problem,
                     key=keys[item.id],
+                    setup=self._setup,
                     model=self._asking.model.name,
                     subtitles=clip.subtitles.source if screen.can_be_heard else "none",
                     frames=None if isinstance(answer, str) else len(answer.frames),
@@ -292,7 +306,7 @@ def find_video(videos: MediaFolder, benchmark: Benchmark, video: str) -> Path | 
             ) from error
         if path is not None:
             return path
-    return None
+    return videos.find_below(video)
 
 
 def choose(

@@ -12,6 +12,8 @@ from goldfish_cli.evaluation.metrics.choice import find_choice
 from goldfish_cli.evaluation.metrics.count import read_count
 from goldfish_cli.evaluation.predictions import Condition, Prediction
 
+LONGEST = 6000
+"""Characters of an answer that are read; rules and judges would take minutes over a million."""
 Verdicts = Mapping[tuple[str, Dimension], Verdict]
 """By the judge's name and what it was asked."""
 
@@ -88,7 +90,10 @@ def score_all(
     heard: dict[tuple[str, Condition], dict[tuple[str, Dimension], Verdict]] = {}
     for judge in (deciding.judge, *deciding.beside):
         asked = [
-            (prediction, Answered(item, prediction.prediction, dimension, prediction.second))
+            (
+                prediction,
+                Answered(item, shortened(prediction.prediction), dimension, prediction.second),
+            )
             for item, prediction in wanted
             for dimension in _judged(item, deciding.benchmark)
             if not prediction.problem
@@ -102,6 +107,13 @@ def score_all(
         yield _scored(item, prediction, verdicts, deciding)
 
 
+def shortened(text: str) -> str:
+    """Leave out the middle of an answer that goes on and on: what counts is at an end."""
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST // 2]}\n[...]\n{text[-LONGEST // 2 :]}"
+
+
 def _judged(item: EvalItem, benchmark: Benchmark) -> Sequence[Dimension]:
     if item.rule in ("choice", "count") or benchmark.is_right is not None:
         return ()
@@ -111,7 +123,7 @@ def _judged(item: EvalItem, benchmark: Benchmark) -> Sequence[Dimension]:
 def _scored(
     item: EvalItem, prediction: Prediction, verdicts: Verdicts, deciding: Deciding
 ) -> Scored:
-    text = prediction.prediction
+    text = shortened(prediction.prediction)
     is_judged = bool(_judged(item, deciding.benchmark))
     if prediction.problem:
         has_grades = is_judged

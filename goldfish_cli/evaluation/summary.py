@@ -107,6 +107,7 @@ def summarise(run: Run, scored: Sequence[Scored]) -> EvalResult:
 def _guesses(items: Sequence[EvalItem]) -> dict[str, float]:
     """What guesses score: one for all, and the best for each type of question."""
     types: dict[str, list[EvalItem]] = defaultdict(list)
+    items = [item for item in items if item.rule != "judged"]
     for item in items:
         types[item.category].append(item)
     found = guesses(items)

@@ -23,7 +23,7 @@ from goldfish_cli.commands.options import (
 )
 from goldfish_cli.commands.output import progress
 from goldfish_cli.commands.startup import without_collector
-from goldfish_cli.errors import PartialError, UsageError, VideoError
+from goldfish_cli.errors import AnnotationError, PartialError, UsageError, VideoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -231,6 +231,11 @@ def run(
         chosen, judge, judge_prompt, _prices(judge_prices), settings, offline=offline
     )
     told = read_labels(labels) if labels else None
+    if told is not None and not any(item.id in told for item in items):
+        raise AnnotationError(
+            f"None of the labels in {labels} is for one of these questions.",
+            hint="Their ids are those of predictions.jsonl in the run's folder",
+        )
     chosen_by_hand: dict[str, Any] = {
         "data": list(map(str, data or [])),
         "limit": limit,
@@ -409,6 +414,11 @@ def _from_file(
     matched = read_predictions(path, items)
     if matched.left_over:
         notify(f"{matched.left_over} predictions in {path} belong to none of these questions.")
+    if matched.contradicting:
+        notify(
+            f"{matched.contradicting} questions are answered several times and differently in "
+            f"{path}; the last answer counts."
+        )
     return {(one.id, one.condition): one for one in matched.predictions}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import get_args
 
 from goldfish_cli.data.item_keys import ItemError, Keys, find_keys, read_id, read_turns
@@ -11,7 +11,7 @@ from goldfish_cli.evaluation.benchmarks.identities import with_ids
 from goldfish_cli.evaluation.benchmarks.lettered import find_options
 from goldfish_cli.evaluation.benchmarks.options import Way, find_correct
 from goldfish_cli.evaluation.benchmarks.prompts import with_form
-from goldfish_cli.evaluation.benchmarks.rows import Row, read_rows
+from goldfish_cli.evaluation.benchmarks.rows import Row, read_rows, video_name
 from goldfish_cli.evaluation.benchmarks.spans import read_span
 from goldfish_cli.evaluation.items import Benchmark, EvalItem, Rule
 
@@ -48,13 +48,15 @@ def _items(row: Row) -> Iterator[EvalItem]:
         values["video"] = values["videos"]
     keys = find_keys(tuple(values))
     try:
-        video = PurePosixPath(read_id(values, keys)).name
+        video = video_name(read_id(values, keys))
         if keys.dialogue:
             for question, answer in read_turns(values, keys):
                 yield EvalItem(id="", video=video, question=question, answers=(answer,))
             return
     except ItemError as error:
         raise row.error(error.detail) from error
+    if not video:
+        raise row.error("names no video")
     yield _item(row, video, keys)
 
 

@@ -21,8 +21,14 @@ def is_json(path: Path) -> bool:
     Raises:
         AnnotationError: If the file is missing, is not text, or is empty.
     """
-    with open_text(path, find_encoding(path)) as file:
-        start = file.read(4096).lstrip("\ufeff \t\r\n")
+    encoding = find_encoding(path)
+    try:
+        with open_text(path, encoding) as file:
+            start = file.read(4096).lstrip("\ufeff \t\r\n")
+    except UnicodeError as error:
+        raise AnnotationError(
+            f"{path.name} is not {encoding}: {error}.", hint="Save it as UTF-8."
+        ) from error
     if not start:
         raise AnnotationError(
             f"{path.name} holds nothing.", hint="Is it the right file, and whole?"

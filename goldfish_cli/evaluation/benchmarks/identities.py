@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 from goldfish_cli.evaluation.items import EvalItem
 
@@ -16,6 +17,7 @@ def with_ids(items: Sequence[EvalItem]) -> list[EvalItem]:
     about it. Where ids repeat in the set, as NExT-QA's, which count within a video, the video's
     name goes before all of them; what repeats even so gets a number after it.
     """
+    items = _without_folders(items)
     published = [item.id for item in items if item.id]
     repeat = len(set(published)) < len(published)
     asked: Counter[str] = Counter()
@@ -27,6 +29,14 @@ def with_ids(items: Sequence[EvalItem]) -> list[EvalItem]:
         else:
             names.append(f"{item.video}_{item.id}" if repeat else item.id)
     return [replace(item, id=name) for item, name in zip(items, _distinct(names), strict=True)]
+
+
+def _without_folders(items: Sequence[EvalItem]) -> Sequence[EvalItem]:
+    """Take the folders off the videos' names, unless two would then be called the same."""
+    names = {item.video for item in items}
+    if len({PurePosixPath(name).name for name in names}) < len(names):
+        return items
+    return [replace(item, video=PurePosixPath(item.video).name) for item in items]
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

@@ -75,12 +75,12 @@ class Row:
         return "" if value is None else self._as_text(value, names[0])
 
     def video(self, *names: str) -> str:
-        """Return the name of the video without its folder.
+        """Return the name of the video, with its folder if that is a relative one.
 
         Raises:
             AnnotationError: If there is none.
         """
-        name = PurePosixPath(self.text("video", *names).replace("\\", "/")).name
+        name = video_name(self.text("video", *names))
         if not name:
             raise self.error("names no video")
         return name
@@ -93,9 +93,12 @@ class Row:
         """
         value = self.get(*names)
         try:
-            return None if value is None else float(value)
+            seconds = math.nan if value is None else float(value)
         except (TypeError, ValueError, OverflowError) as error:
             raise self.error(f"has as {names[0]} {value!r}, not a number of seconds") from error
+        if math.isinf(seconds):
+            raise self.error(f"has as {names[0]} {value!r}, not a number of seconds")
+        return None if math.isnan(seconds) else seconds
 
     def _as_text(self, value: Any, what: str) -> str:
         if isinstance(value, float) and value.is_integer():
@@ -165,6 +168,14 @@ def inner_rows(row: Row, name: str) -> Iterator[Row]:
             raise row.error(f"has as question {number} {type(question).__name__}, not an object")
         place = f"Question {number} of {row.place.lower()}"
         yield Row(row.path, place, outer | folded(question), row.expected)
+
+
+def video_name(text: str) -> str:
+    """Clean a video's name: ``./a/b.mp4`` is ``a/b.mp4``, ``/data/b.mp4`` is ``b.mp4``."""
+    path = PurePosixPath(text.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts:
+        return "" if path.name == ".." else path.name
+    return "" if path == PurePosixPath() else str(path)
 
 
 def folded(values: Mapping[Any, Any]) -> dict[str, Any]:

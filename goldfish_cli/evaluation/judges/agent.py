@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from goldfish_cli.errors import ModelError
 from goldfish_cli.evaluation.items import Dimension, EvalItem
 from goldfish_cli.evaluation.judges.cache import ReplyCache, cache_key
 from goldfish_cli.evaluation.judges.chat import (
@@ -37,6 +38,8 @@ class Patience:
     """Before the second attempt; doubles with each."""
     max_wait_s: float = 60.0
     """Longest pause; a server that wants a longer one is given up for this question."""
+    silent_answers: int = 5
+    """Answers in a row for which a server was given up, until it is given up for all."""
     replies: int = 3
     """Replies until a model that does not keep to the form is given up."""
 
@@ -77,6 +80,7 @@ class LanguageModelJudge:
         self._changes: list[str] = []
         self._last_version = ""
         self._resume_at = 0.0
+        self._silent = 0
         self.name = f"{chat.name}, {PROTOCOL}, prompts {prompt_hash(self._prompts)}"
         """The model, our protocol and a hash of the prompts; known before anything is asked."""
 
@@ -152,9 +156,22 @@ class LanguageModelJudge:
         try:
             reply, verdict = self._ask_until_clear(messages, with_pred)
         except NoReplyError as error:
+            self._count_silence(error)
             return Verdict(problem=str(error))
+        self._silent = 0
         self._cache.put(key, reply)
         return verdict
+
+    def _count_silence(self, error: NoReplyError) -> None:
+        """Give a server up for all that is left once it has failed for several answers on end."""
+        if not isinstance(error.__cause__, TemporaryError):
+            return  # it speaks, though not to the point
+        self._silent += 1
+        if self._silent >= self._patience.silent_answers:
+            raise ModelError(
+                f"The judge {self._chat.name} answers no more: {error}",
+                hint="The same command goes on with what is not judged yet",
+            ) from error
 
     def _ask_until_clear(
         self, messages: list[Message], with_pred: bool

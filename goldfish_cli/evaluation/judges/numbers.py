@@ -59,7 +59,7 @@ def _spelled_at(words: Sequence[str], start: int) -> tuple[str, int]:
         if word in _VALUES and (not previous or _fits(_VALUES[word], part, previous)):
             part += _VALUES[word]
             previous = "tens" if _VALUES[word] >= 20 else "unit"
-        elif word in SCALES and previous and previous != word:
+        elif word in SCALES and previous and previous != word and _scales(word, part, total):
             if word == "hundred":
                 part *= 100
             else:
@@ -75,6 +75,11 @@ def _spelled_at(words: Sequence[str], start: int) -> tuple[str, int]:
     if position == start:
         return words[start], 1
     return f"#{total + part}", position - start
+
+
+def _scales(word: str, part: int, total: int) -> bool:
+    """Tell whether a word such as ``hundred`` can follow: numbers that go on and on are none."""
+    return part < 100 if word == "hundred" else part < 1000 and total < 10**12
 
 
 def _fits(value: int, part: int, previous: str) -> bool:

@@ -52,7 +52,8 @@ def find_choice(answer: str, options: Sequence[str]) -> int | None:
     reader = _Reader(text, options)
     if reader.is_letter:
         by_text, by_letter = reader.whole_text(), reader.lone_letter()
-        return by_letter if by_text in (None, by_letter) else None
+        is_capital = any(one.isupper() for one in text)  # as the options are lettered
+        return by_letter if is_capital or by_text in (None, by_letter) else None
     whole = reader.whole_text()
     if whole is not None:
         return whole

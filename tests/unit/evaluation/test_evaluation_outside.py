@@ -157,3 +157,17 @@ def test_a_file_of_something_else_is_one_error(tmp_path: Path, content: str, pro
 def test_a_missing_file_is_one_error(tmp_path: Path) -> None:
     with pytest.raises(AnnotationError, match="no file of predictions"):
         read_predictions(tmp_path / "none.json", ITEMS)
+
+
+def test_an_id_counts_more_than_the_order_of_questions_in_the_same_words(tmp_path: Path) -> None:
+    items = [EvalItem("1", "v", "Who?", ("x",)), EvalItem("2", "v", "Who?", ("y",))]
+    rows = [{"id": one, "video": "v", "question": "Who?", "pred": one} for one in ("2", "1")]
+    matched = read_predictions(write(tmp_path / "p.json", rows), items)
+    assert [one.prediction for one in matched.predictions] == ["1", "2"]
+
+
+def test_answers_that_contradict_each_other_are_counted(tmp_path: Path) -> None:
+    rows = [{"video": "b", "question": "What is it?", "pred": text} for text in ("x", "x", "y")]
+    matched = read_predictions(write(tmp_path / "p.json", rows), ITEMS)
+    assert matched.contradicting == 1
+    assert {one.prediction for one in matched.predictions if not one.problem} == {"y"}

@@ -118,3 +118,19 @@ def test_a_folder_that_cannot_be_made_is_one_error(tmp_path: Path) -> None:
     refused = pytest.raises(UsageError, match="cannot be written")
     with refused, PredictionFile(tmp_path / "file" / "run" / "p.jsonl").writing():
         pass
+
+
+def test_a_foreign_file_of_one_line_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    path.write_text("my notes")
+    with pytest.raises(AnnotationError, match="Line 1"):
+        PredictionFile(path).read()
+    assert path.read_text() == "my notes"
+
+
+def test_half_a_character_is_kept_as_json_writes_it(tmp_path: Path) -> None:
+    odd = Prediction("1", "v", "What?", "a\ud800b\u2028c\x85d")
+    file = PredictionFile(tmp_path / "p.jsonl")
+    file.append([odd])
+    file.rewrite(file.read().values())
+    assert file.read() == {("1", "full"): odd}

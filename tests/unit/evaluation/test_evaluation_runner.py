@@ -1,3 +1,5 @@
+import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +13,10 @@ from goldfish_cli.data.features import FeatureStore, feature_key
 from goldfish_cli.data.media_folder import MediaFolder
 from goldfish_cli.errors import UsageError
 from goldfish_cli.evaluation.benchmarks.prompts import as_asked
+from goldfish_cli.evaluation.benchmarks.registry import BENCHMARKS
 from goldfish_cli.evaluation.items import Benchmark, EvalItem
 from goldfish_cli.evaluation.predictions import CONDITIONS, Condition, Prediction
-from goldfish_cli.evaluation.runner import Asking, Done, Runner, choose
+from goldfish_cli.evaluation.runner import Asking, Done, Runner, choose, find_video
 from goldfish_cli.evaluation.showing import Viewing
 from goldfish_cli.inference.clip import Look
 from goldfish_cli.inference.conversation import answer_questions
@@ -256,3 +259,29 @@ def test_shards_share_no_video_and_leave_no_question_out(count: int) -> None:
 
 def test_a_limit_takes_the_first_questions() -> None:
     assert [item.id for item in choose(ITEMS, limit=2, shard=None)] == ["1", "2"]
+
+
+def test_folders_in_the_annotations_tell_videos_of_one_name_apart(
+    tmp_path: Path, video_folder: Path
+) -> None:
+    rows = [{"video": f"{one}/clip.mp4", "question": "What?", "answer": "x"} for one in "ab"]
+    (tmp_path / "own.json").write_text(json.dumps(rows))
+    items = BENCHMARKS["custom"].read([tmp_path / "own.json"])
+    assert [item.video for item in items] == ["a/clip", "b/clip"]
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(video_folder / "one.mp4", tmp_path / folder / "clip.mp4")
+    shutil.copy(video_folder / "two.mp4", tmp_path / "clip.mp4")  # none of the two
+    found = [find_video(MediaFolder(tmp_path), BENCHMARK, item.video) for item in items]
+    assert found == [tmp_path / "a" / "clip.mp4", tmp_path / "b" / "clip.mp4"]
+
+
+def test_a_video_in_a_subfolder_is_found_if_it_is_the_only_one_of_its_name(
+    tmp_path: Path, video_folder: Path
+) -> None:
+    (tmp_path / "task").mkdir()
+    shutil.copy(video_folder / "one.mp4", tmp_path / "task" / "clip.mp4")
+    assert find_video(MediaFolder(tmp_path), BENCHMARK, "clip") == tmp_path / "task" / "clip.mp4"
+    (tmp_path / "other").mkdir()
+    shutil.copy(video_folder / "two.mp4", tmp_path / "other" / "clip.mp4")
+    assert find_video(MediaFolder(tmp_path), BENCHMARK, "clip") is None

@@ -154,3 +154,34 @@ def test_consistency_is_graded_by_both_answers() -> None:
     assert worse.score == 0.0
     assert worse.accuracy is None
     assert worse.metrics == {"grade of consistency": 0.0}
+
+
+def test_answers_of_different_settings_are_told() -> None:
+    deciding = Deciding(CUSTOM, OfflineJudge())
+    predictions: dict[tuple[str, Condition], Prediction] = {
+        (item.id, "full"): Prediction(item.id, item.video, "", "x", setup=item.id) for item in ITEMS
+    }
+    scored = list(score_all(ITEMS, predictions, deciding))
+    result = summarise(Run(CUSTOM, ITEMS, deciding, len(ITEMS), ""), scored)
+    assert any("under 4 different settings" in flag for flag in result.flags)
+
+
+def test_questions_that_fail_under_a_control_alone_are_told() -> None:
+    deciding = Deciding(CUSTOM, OfflineJudge())
+    predictions: dict[tuple[str, Condition], Prediction] = {}
+    for item in ITEMS:
+        predictions[item.id, "full"] = Prediction(item.id, item.video, "", truth(item))
+        predictions[item.id, "moment"] = Prediction(
+            item.id, item.video, "", "", "moment", problem="beyond the end"
+        )
+    scored = list(score_all(ITEMS, predictions, deciding))
+    result = summarise(Run(CUSTOM, ITEMS, deciding, len(ITEMS), ""), scored)
+    assert any("Under 'moment' 4 questions got no answer" in flag for flag in result.flags)
+    assert any("Only 3 videos" in flag for flag in result.flags)
+
+
+def test_an_answer_that_goes_on_and_on_is_read_at_its_ends() -> None:
+    told = score(CUSTOM, ITEMS[3:], lambda _: "x\n" * 500_000 + "The answer is A.")
+    assert told.accuracy == 1.0
+    looping = score(CUSTOM, ITEMS[:1], lambda _: "one hundred " * 2_500)
+    assert looping.accuracy == 0.0

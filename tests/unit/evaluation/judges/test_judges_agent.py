@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
@@ -500,3 +501,14 @@ def test_a_key_that_no_header_can_carry_is_refused_without_telling_it(key: str) 
     with pytest.raises(ModelError) as caught:
         ChatEndpoint("openai:m@http://localhost:1/v1", api_key=key)
     assert key not in str(caught.value) + caught.value.hint
+
+
+def test_a_server_that_is_gone_is_given_up_for_all_after_some_answers(server: ChatServer) -> None:
+    server.answers = [say(YES), fail(500)]
+    patience = replace(QUICK, silent_answers=3)
+    judge = LanguageModelJudge(ChatEndpoint(server.name), patience=patience)
+    assert judge.judge(ITEM, "first", "accuracy").correct
+    for text in ("second", "third"):
+        assert judge.judge(ITEM, text, "accuracy").problem
+    with pytest.raises(ModelError, match="answers no more"):
+        judge.judge(ITEM, "fourth", "accuracy")
