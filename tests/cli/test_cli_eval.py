@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from chat_server import ChatServer, fail, running_server, say
+from film_parts import draw_film
 from typer.testing import CliRunner, Result
 
 from goldfish_cli.cli import app
@@ -196,6 +197,9 @@ def test_labels_correct_the_judge(world: Path, tmp_path: Path) -> None:
     assert result["accuracy"] == 0.5
     assert result["corrected"]["accuracy"] == 1.0  # type: ignore[index]
     assert result["corrected"]["labelled"] == 20  # type: ignore[index]
+    shown = CliRunner().invoke(app, list(map(str, words[:-1]))).stdout
+    assert "right % corrected" in shown
+    assert shown.splitlines()[-1].split()[:3] == ["20", "50.0", "100.0"]
 
 
 @pytest.mark.parametrize(
@@ -343,3 +347,18 @@ def test_a_run_that_is_killed_goes_on_and_ends_the_same(
     results = [json.loads((path / "result.json").read_text()) for path in (finished, file.parent)]
     assert results[0]["accuracy"] == results[1]["accuracy"]
     assert results[0]["controls"] == results[1]["controls"]
+
+
+def test_films_go_through_an_index_and_tell_of_their_evidence(tmp_path: Path) -> None:
+    made = draw_film(tmp_path / "world", minutes=0.5)
+    words = ["eval", "films", "--data", made.folder, "--videos", made.folder / "films",
+             "--out", tmp_path / "run", "--controls", "--profile", "cpu"]  # fmt: skip
+    done = CliRunner().invoke(app, list(map(str, words)), prog_name="goldfish")
+    assert done.exit_code == 0, done.stderr
+    assert "recall@5" in done.stdout
+    assert "wrong for the fault of" in done.stdout
+    assert "'other video' applies to none" in done.stderr
+    again = only_json(CliRunner().invoke(app, [*map(str, words), "--json"]))
+    assert again["retrieval"]["n"] > 0  # type: ignore[index]
+    assert set(again["controls"]) >= {"blind", "moment"}  # type: ignore[arg-type]
+    assert (tmp_path / "run" / "index" / "index.sqlite").exists()

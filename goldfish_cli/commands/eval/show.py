@@ -47,10 +47,49 @@ def show_result(result: "EvalResult", *, as_json: bool, quiet: bool) -> None:
         table(
             ["metric", "value"], [[name, f"{value:.4g}"] for name, value in result.metrics.items()]
         )
+    _show_evidence(result)
+    _show_judges(result)
     if result.guess:
         guesses = (f"{name}: {percent(value)} %" for name, value in result.guess.items())
         note(f"What a guess would score: {'; '.join(guesses)}", quiet=quiet)
     note(f"Answers: {result.predictions}", quiet=quiet)
+
+
+def _show_evidence(result: "EvalResult") -> None:
+    """Of long videos: was the evidence found, and whose fault are wrong answers."""
+    found, faults = result.retrieval, result.faults
+    if found is not None:
+        recalls = {f"recall@{k}": percent(value) for k, value in found.recall.items()}
+        others = {"MRR": f"{found.mrr:.3f}", "nDCG@10": f"{found.ndcg:.3f}"}
+        exact = {
+            "best IoU of 5": f"{found.iou:.3f}",
+            "right answers that cite it": percent(found.cited),
+        }
+        show("")
+        table(["evidence", "n", *recalls, *others, *exact], [
+            ["", found.n, *recalls.values(), *others.values(), *exact.values()]
+        ])  # fmt: skip
+    if faults is not None:
+        show("")
+        rows = [[name, percent(getattr(faults, name))] for name in ("retrieval", "reader", "judge")]
+        table(["wrong for the fault of", "% of answers"], rows)
+
+
+def _show_judges(result: "EvalResult") -> None:
+    """How far two judges agree, and what labels make of the accuracy."""
+    agreed, fixed = result.agreement, result.corrected
+    if agreed is not None:
+        kappa = "" if agreed.kappa is None else f"{agreed.kappa:.3f}"
+        show("")
+        table(["judges", "n", "same %", "kappa"], [
+            [" and ".join(agreed.judges), agreed.n, percent(agreed.same), kappa]
+        ])  # fmt: skip
+    if fixed is not None:
+        show("")
+        table(["labelled", "judge right %", "right % corrected", "95 %"], [
+            [fixed.labelled, percent(fixed.judge_right), percent(fixed.accuracy),
+             interval(fixed.ci95)]
+        ])  # fmt: skip
 
 
 def _breakdown(what: str, parts: "Mapping[str, Score]", *, has_grades: bool) -> None:
