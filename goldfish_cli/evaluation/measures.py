@@ -77,9 +77,13 @@ def _grades(scored: Sequence[Scored]) -> dict[str, float]:
 
 
 def _mean_of_types(scored: Sequence[Scored]) -> dict[str, float]:
-    """Mean of the types' accuracies, each type counting the same: MLVU's M-Avg, for one."""
+    """Mean of the types' accuracies, each type counting the same: MLVU's M-Avg, for one.
+
+    Where there are questions with choices, of these alone.
+    """
     types: dict[str, list[bool]] = defaultdict(list)
-    for one in scored:
+    choices = [one for one in scored if one.item.rule == "choice"]
+    for one in choices or scored:
         if one.right is not None:
             types[one.item.category].append(one.right)
     if len(types) < 2:

@@ -202,8 +202,11 @@ def _words(text: str) -> str:
 
 
 def _is_xlsx(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(4) == _XLSX
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == _XLSX
+    except OSError as error:
+        raise AnnotationError(f"{path} cannot be read: {error.strerror}.", hint=EXPECTED) from error
 
 
 def _xlsx_rows(path: Path) -> list[Row]:
