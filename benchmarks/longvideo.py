@@ -25,12 +25,12 @@ from goldfish_cli.evaluation.films import (
     FILM_ORDER,
     FilmItem,
     FilmScore,
-    overlap,
     read_film_items,
     score,
     share_pointing,
     share_right,
 )
+from goldfish_cli.evaluation.metrics.retrieval import temporal_iou
 from goldfish_cli.longvideo.answers import LongAnswer
 from goldfish_cli.longvideo.coordinator import Coordinator
 from goldfish_cli.longvideo.embeddings import HashingEmbedder
@@ -245,8 +245,8 @@ def diagnosis(store: IndexStore, record: dict) -> str:
     whole = right = 0
     for truth in record["clips"]:
         span = truth["start"], truth["end"]
-        best = max(clips, key=lambda one: overlap((one.start, one.end), span))
-        if overlap((best.start, best.end), span) < 0.8:
+        best = max(clips, key=lambda one: temporal_iou((one.start, one.end), span))
+        if temporal_iou((best.start, best.end), span) < 0.8:
             continue
         whole += 1
         told = [f"a {e['colour']} {e['shape']} {e['action']}" for e in truth["events"]]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from goldfish_cli.errors import AnnotationError
 from goldfish_cli.evaluation.canonical import normalise
+from goldfish_cli.evaluation.metrics.retrieval import temporal_iou
 from goldfish_cli.longvideo.clock import times_in
 
 FILM_ORDER = ("needle", "order", "count", "narration", "between", "absent")
@@ -46,7 +47,7 @@ class FilmScore:
     def points_there(self) -> bool:
         """Whether a citation overlaps each true span."""
         return all(
-            any(overlap(span, cited) > MIN_OVERLAP for cited in self.cited)
+            any(temporal_iou(span, cited) > MIN_OVERLAP for cited in self.cited)
             for span in self.item.spans
         )
 
@@ -104,13 +105,6 @@ def _names_the_time(answer: str, span: tuple[float, float]) -> bool:
         return False
     start, end = named[0], named[-1]
     return start < span[1] + CLOCK_SLACK_S and end > span[0] - CLOCK_SLACK_S
-
-
-def overlap(one: tuple[float, float], two: tuple[float, float]) -> float:
-    """Intersection over union of two spans of time."""
-    shared = min(one[1], two[1]) - max(one[0], two[0])
-    union = max(one[1], two[1]) - min(one[0], two[0])
-    return max(0.0, shared) / union if union > 0 else 0.0
 
 
 def share_right(scores: Iterable[FilmScore]) -> dict[str, tuple[float, int]]:

@@ -5,8 +5,6 @@ The index is made before; what retrieval found and what an answer cites is kept 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -15,8 +13,8 @@ from pathlib import Path
 from goldfish_cli.backends.base import drain
 from goldfish_cli.errors import InputError
 from goldfish_cli.evaluation.items import EvalItem
-from goldfish_cli.evaluation.predictions import Condition, Prediction, Spans
-from goldfish_cli.evaluation.runner import MISSING, Asking, Done, Known, Runner, find_video
+from goldfish_cli.evaluation.predictions import Condition, Prediction, Spans, digest
+from goldfish_cli.evaluation.runner import MISSING, Asking, Done, Known, Runner, failed, find_video
 from goldfish_cli.evaluation.showing import content_hash
 from goldfish_cli.inference.answer import answer_question
 from goldfish_cli.inference.clip import Look, WatchedClip, inspect, watch
@@ -91,8 +89,8 @@ class LongRunner:
             film = self._film(video)
             for condition in through_index:
                 if isinstance(film, str):
-                    failed = [_failed(item, condition, film) for item in asked]
-                    yield [Done(one, reused=False) for one in failed]
+                    made = [failed(item, condition, film) for item in asked]
+                    yield [Done(one, reused=False) for one in made]
                 elif (way := self._way(film, condition)) is not None:
                     for item in asked:
                         yield [self._ask(item, condition, way, known)]
@@ -205,21 +203,16 @@ class LongRunner:
             way.vectors is not None,
             asking.profile.max_context_tokens,
         ]
-        return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:32]
+        return digest(parts)
 
     def _digest(self, way: _Way) -> str:
         """Hash what an index knows of a film."""
         place = str(way.store.folder), way.film.id
         if place not in self._digests:
             clips = [asdict(clip) for clip in way.store.clips(way.film.id)]
-            told = json.dumps([way.film.id, clips, way.film.summary], default=str)
-            self._digests[place] = hashlib.sha256(told.encode()).hexdigest()
+            self._digests[place] = digest([way.film.id, clips, way.film.summary])
         return self._digests[place]
 
 
 def _spans(spans: Iterator[tuple[float, float]]) -> Spans:
     return tuple((round(start, 3), round(end, 3)) for start, end in spans)
-
-
-def _failed(item: EvalItem, condition: Condition, problem: str) -> Prediction:
-    return Prediction(item.id, item.video, item.question, "", condition, problem=problem)

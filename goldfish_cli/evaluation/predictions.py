@@ -5,9 +5,10 @@ A run that was stopped leaves whole lines, so that the next one goes on where it
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -72,6 +73,11 @@ _TEXTS = (
     "subtitles",
 )
 _NUMBERS = ("frames", "duration", "seconds")
+
+
+def digest(parts: Sequence[object]) -> str:
+    """Hash plain values, of which all that an answer depends on is one list."""
+    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:32]
 
 
 class PredictionFile:

@@ -5,8 +5,6 @@ What is answered already, under the same settings, is not asked again.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +15,7 @@ from goldfish_cli.data.features import FeatureStore
 from goldfish_cli.data.media_folder import MediaFolder
 from goldfish_cli.errors import DoesNotFitError, InputError, UsageError, VideoError
 from goldfish_cli.evaluation.items import Benchmark, EvalItem
-from goldfish_cli.evaluation.predictions import Condition, Prediction
+from goldfish_cli.evaluation.predictions import Condition, Prediction, digest
 from goldfish_cli.evaluation.showing import Screen, Viewing, content_hash, readable_paths, span_of
 from goldfish_cli.inference.answer import Answer, answer_together
 from goldfish_cli.inference.clip import Notify, WatchedClip
@@ -77,7 +75,7 @@ class Asking:
         limits = [profile.max_frames, profile.max_context_tokens, profile.subtitle_words]
         model = [self.model.identity, asdict(self.settings)]
         parts = [_VERSION, asked, *looks, heard, *limits, *model]
-        return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
+        return digest(parts)
 
 
 class Runner:
@@ -163,8 +161,9 @@ class Runner:
     def _answer(self, group: Group, screen: Screen | InputError, known: Known) -> list[Done]:
         """Answer what is not known; nothing where the condition would show what another does."""
         if isinstance(screen, InputError):
-            failed = [_failed(item, group.condition, str(screen)) for item in group.items]
-            return [Done(prediction, reused=False) for prediction in failed]
+            problem = str(screen)
+            made = [failed(item, group.condition, problem) for item in group.items]
+            return [Done(prediction, reused=False) for prediction in made]
         other: Path | None = None
         if group.condition == "subtitles" and not screen.can_be_heard:
             return []
@@ -182,7 +181,7 @@ class Runner:
             try:
                 made = self._ask(new, group.condition, screen, other, keys)
             except InputError as error:
-                made = [_failed(item, group.condition, str(error)) for item in new]
+                made = [failed(item, group.condition, str(error)) for item in new]
             done |= {prediction.id: Done(prediction, False) for prediction in made}
         return [done[item.id] for item in group.items]
 
@@ -263,7 +262,7 @@ class Runner:
             profile.max_context_tokens,
             profile.subtitle_words,
         ]
-        return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:32]
+        return digest(parts)
 
     def _other(self, screen: Screen) -> Path | None:
         """The video after this one, round and round, whose pictures are shown in its place."""
@@ -326,5 +325,6 @@ def choose(
     return list(items[:limit])
 
 
-def _failed(item: EvalItem, condition: Condition, problem: str) -> Prediction:
+def failed(item: EvalItem, condition: Condition, problem: str) -> Prediction:
+    """Say why a question has no answer."""
     return Prediction(item.id, item.video, item.question, "", condition, problem=problem)

@@ -362,3 +362,23 @@ def test_films_go_through_an_index_and_tell_of_their_evidence(tmp_path: Path) ->
     assert again["retrieval"]["n"] > 0  # type: ignore[index]
     assert set(again["controls"]) >= {"blind", "moment"}  # type: ignore[arg-type]
     assert (tmp_path / "run" / "index" / "index.sqlite").exists()
+
+
+def test_a_folder_of_subtitles_and_one_of_features_serve_films_as_well(tmp_path: Path) -> None:
+    made = draw_film(tmp_path / "world", minutes=0.5)
+    said = tmp_path / "said"
+    said.mkdir()
+    cue = "1\n00:00:01,000 --> 00:00:02,000\nThe password is walrus.\n"
+    (said / f"{made.video.stem}.srt").write_text(cue)
+    asked = {"video_id": made.video.stem, "family": "narration", "q": 'When is "walrus" said?',
+             "a": "The password is walrus.", "spans": [[1.0, 2.0]]}  # fmt: skip
+    (tmp_path / "film_questions.json").write_text(json.dumps([asked]))
+    words = ["eval", "films", "--data", tmp_path, "--videos", made.folder / "films", "--out",
+             tmp_path / "run", "--subtitles", said, "--features", tmp_path / "kept",
+             "--profile", "cpu"]  # fmt: skip
+    done = CliRunner().invoke(app, list(map(str, words)), prog_name="goldfish")
+    assert done.exit_code == 0, done.stderr
+    (row,) = map(json.loads, (tmp_path / "run" / "predictions.jsonl").read_text().splitlines())
+    assert row["subtitles"].endswith(".srt")
+    assert row["cited"] == [[1.0, 2.0]]
+    assert list((tmp_path / "kept").glob("*.safetensors"))

@@ -116,8 +116,9 @@ def _fill_index(
                 store,
                 model,
                 path,
-                _plan(asking),
+                _plan(asking, path),
                 asking.profile,
+                features=asking.features,
                 cache_dir=asking.cache_dir,
                 offline=asking.offline,
                 notify=asking.notify,
@@ -131,18 +132,22 @@ def _fill_index(
         update_vectors(store, vectors, quiet=True)
 
 
-def _plan(asking: "Asking") -> "IndexPlan":
+def _plan(asking: "Asking", path: Path) -> "IndexPlan":
+    """How a film is cut, looked at and told; of a folder of subtitles those named as the film."""
     from goldfish_cli.commands.index.add import CLIP_SECONDS, PROMPT, WORLD_PROMPT
+    from goldfish_cli.data.media_folder import MediaFolder
     from goldfish_cli.longvideo.indexer import IndexPlan
     from goldfish_cli.media.cutting import Cutting
 
-    viewing = asking.viewing
+    viewing, heard = asking.viewing, asking.viewing.subtitles
+    if isinstance(heard, Path):
+        heard = MediaFolder(heard).find(path.stem)[1] or "none"
     is_minnow = asking.model.name == "minnow"
     return IndexPlan(
         Cutting(None if is_minnow else CLIP_SECONDS),
         viewing.num_frames or asking.model.num_frames(asking.profile),
         WORLD_PROMPT if is_minnow else PROMPT,
-        subtitles="auto" if isinstance(viewing.subtitles, Path) else viewing.subtitles,
+        subtitles=heard,
         max_new_tokens=asking.profile.max_new_tokens,
     )
 

@@ -1,15 +1,21 @@
 """``goldfish eval BENCH``: ask a model a benchmark's questions, or score answers, with controls."""
 
-import os
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from goldfish_cli.commands.ask import _MINNOW, _notifier, _sampling
+from goldfish_cli.commands.ask import _MINNOW, _notifier
 from goldfish_cli.commands.eval.asking import ask_all
+from goldfish_cli.commands.eval.opening import (
+    from_file,
+    open_asking,
+    open_judges,
+    open_videos,
+    read_prices,
+)
 from goldfish_cli.commands.eval.show import show_result, write_report
 from goldfish_cli.commands.options import (
     Json,
@@ -22,22 +28,16 @@ from goldfish_cli.commands.options import (
     profile_for,
 )
 from goldfish_cli.commands.output import progress
-from goldfish_cli.commands.startup import without_collector
-from goldfish_cli.errors import AnnotationError, PartialError, UsageError, VideoError
+from goldfish_cli.errors import AnnotationError, PartialError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from goldfish_cli.data.media_folder import MediaFolder
-    from goldfish_cli.evaluation.items import Benchmark, EvalItem
-    from goldfish_cli.evaluation.judges.usage import Prices
+    from goldfish_cli.evaluation.items import EvalItem
     from goldfish_cli.evaluation.predictions import Condition, Prediction
     from goldfish_cli.evaluation.results import EvalResult
-    from goldfish_cli.evaluation.runner import Asking
     from goldfish_cli.evaluation.scoring import Deciding, Scored
-    from goldfish_cli.profiles import Profile
 
-SubtitleChoice = Literal["auto", "none", "whisper"]
 _ASKING = "How to ask"
 _SCORING = "How to score"
 _REPORTS = (".html", ".htm", ".md")
@@ -227,8 +227,8 @@ def run(
     notify = _notifier(quiet=quiet)
     name = model_name(model)
     settings = profile_for(profile, name, max_frames=frames, max_new_tokens=max_new_tokens)
-    deciding = _open_judges(
-        chosen, judge, judge_prompt, _prices(judge_prices), settings, offline=offline
+    deciding = open_judges(
+        chosen, judge, judge_prompt, read_prices(judge_prices), settings, offline=offline
     )
     told = read_labels(labels) if labels else None
     if told is not None and not any(item.id in told for item in items):
@@ -245,7 +245,7 @@ def run(
         "seed": seed,
     }
     if predictions is not None:
-        found = _from_file(predictions, items, notify)
+        found = from_file(predictions, items, notify)
         source = predictions
     else:
         if is_default_model(model):
@@ -253,9 +253,9 @@ def run(
         out = out or Path("runs/eval") / chosen.name
         check_is_of(out, chosen.name)
         source = out / "predictions.jsonl"
-        asking = _asking(
+        asking = open_asking(
             chosen,
-            _videos(chosen, videos or Path(), items),
+            open_videos(chosen, videos or Path(), items),
             name,
             settings,
             viewing=(frames, sampling, fps, subtitles),
@@ -360,134 +360,6 @@ def _conditions(*, controls: bool) -> "Sequence[Condition]":
     from goldfish_cli.evaluation.predictions import CONDITIONS
 
     return CONDITIONS if controls else CONDITIONS[:1]
-
-
-def _open_judges(
-    benchmark: "Benchmark",
-    name: str,
-    prompt: Path | None,
-    prices: "Prices | None",
-    settings: "Profile",
-    *,
-    offline: bool,
-) -> "Deciding":
-    """Open the judge that decides, and the rules beside it."""
-    from platformdirs import user_cache_path
-
-    from goldfish_cli.evaluation.judges.choose import OFFLINE, open_judge
-    from goldfish_cli.evaluation.judges.offline import OfflineJudge
-    from goldfish_cli.evaluation.judges.prompts import read_prompt_file
-    from goldfish_cli.evaluation.scoring import Deciding
-
-    with without_collector():
-        judge = open_judge(
-            name,
-            settings,
-            offline=offline,
-            api_key=os.environ.get("OPENAI_API_KEY"),
-            prompts=read_prompt_file(prompt) if prompt else None,
-            cache=user_cache_path("goldfish", appauthor=False) / "judge-replies.jsonl",
-            prices=prices,
-        )
-    return Deciding(benchmark, judge, () if name == OFFLINE else (OfflineJudge(),))
-
-
-def _prices(text: str | None) -> "Prices | None":
-    from goldfish_cli.evaluation.judges.usage import Prices
-
-    if text is None:
-        return None
-    try:
-        prompt, completion = map(float, text.split(","))
-    except ValueError as error:
-        raise UsageError(
-            f"--judge-prices takes two numbers, not {text!r}.", hint="Such as: 0.15,0.60"
-        ) from error
-    return Prices(prompt, completion)
-
-
-def _from_file(
-    path: Path, items: "Sequence[EvalItem]", notify: "Callable[[str], None]"
-) -> "Mapping[tuple[str, Condition], Prediction]":
-    from goldfish_cli.evaluation.outside import read_predictions
-
-    matched = read_predictions(path, items)
-    if matched.left_over:
-        notify(f"{matched.left_over} predictions in {path} belong to none of these questions.")
-    if matched.contradicting:
-        notify(
-            f"{matched.contradicting} questions are answered several times and differently in "
-            f"{path}; the last answer counts."
-        )
-    return {(one.id, one.condition): one for one in matched.predictions}
-
-
-def _videos(benchmark: "Benchmark", folder: Path, items: "Sequence[EvalItem]") -> "MediaFolder":
-    """Open the folder of the videos; a folder that holds none of them is a mistake."""
-    from goldfish_cli.data.media_folder import MediaFolder
-    from goldfish_cli.evaluation.runner import find_video
-
-    videos = MediaFolder(folder)
-    names = list(dict.fromkeys(item.video for item in items))
-    if not any(find_video(videos, benchmark, name) for name in names):
-        raise VideoError(
-            f"None of the {len(names)} videos is in {folder}.",
-            hint=f"The first is called {names[0]}, with or without an ending such as .mp4",
-        )
-    return videos
-
-
-def _asking(
-    benchmark: "Benchmark",
-    videos: "MediaFolder",
-    name: str,
-    settings: "Profile",
-    *,
-    viewing: tuple[int | None, Any, float | None, str],
-    features: Path | None,
-    offline: bool,
-    notify: "Callable[[str], None]",
-) -> "Asking":
-    """Load the model, and gather all that its answers depend on."""
-    from platformdirs import user_cache_path
-
-    from goldfish_cli.evaluation.runner import Asking
-    from goldfish_cli.evaluation.showing import Viewing
-
-    frames, sampling, fps, subtitles = viewing
-    looks = Viewing(frames, _sampling(sampling, fps), fps, _subtitles(subtitles))
-    with without_collector():
-        from goldfish_cli.backends.base import GenerationSettings
-        from goldfish_cli.backends.choose import load_backend
-        from goldfish_cli.data.features import FeatureStore
-
-        backend = load_backend(
-            name, settings, offline=offline, api_key=os.environ.get("OPENAI_API_KEY")
-        )
-    for text in backend.notes:
-        notify(text)
-    return Asking(
-        backend,
-        benchmark,
-        videos,
-        looks,
-        settings,
-        GenerationSettings(settings.max_new_tokens),
-        features=FeatureStore(features) if features else None,
-        cache_dir=user_cache_path("goldfish", appauthor=False),
-        offline=offline,
-        notify=notify,
-    )
-
-
-def _subtitles(choice: str) -> SubtitleChoice | Path:
-    choices: dict[str, SubtitleChoice] = {name: name for name in get_args(SubtitleChoice)}
-    if choice not in choices and not Path(choice).is_dir():
-        raise UsageError(
-            f"There is no folder {choice}.",
-            hint="--subtitles takes auto, none, whisper or a folder",
-        )
-    return choices.get(choice) or Path(choice)
 
 
 def _score(

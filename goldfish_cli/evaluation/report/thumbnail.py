@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as pillow
 
+from goldfish_cli.errors import InputError
 from goldfish_cli.media.video import Image, probe, read_frames
 
 SIZE = (360, 240)
@@ -30,8 +31,12 @@ def thumbnail(path: Path, at: float | None, *, timeout_s: float = 10.0) -> bytes
         info = probe(path, timeout_s=timeout_s)
         wanted = info.duration / 2 if at is None or not isfinite(at) else max(0.0, at)
         frames = read_frames(path, [info.start + wanted], prepare=_shrunk, timeout_s=timeout_s)
-        return _jpeg(frames[0].image)
-    except Exception:  # a picture is an ornament: no file, however broken, may cost the report
+        return _jpeg(frames[0].image) if frames else None
+    except (
+        InputError,
+        OSError,
+        ValueError,
+    ):  # a broken file: the report says that it has no picture
         return None
 
 

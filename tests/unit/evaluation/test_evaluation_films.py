@@ -8,12 +8,12 @@ import pytest
 from goldfish_cli.errors import AnnotationError
 from goldfish_cli.evaluation.films import (
     FilmItem,
-    overlap,
     read_film_items,
     score,
     share_pointing,
     share_right,
 )
+from goldfish_cli.evaluation.metrics.retrieval import temporal_iou
 
 
 def item(family: str, answer: str = "", *spans: tuple[float, float]) -> FilmItem:
@@ -47,8 +47,8 @@ def test_an_answer_is_right_or_wrong(asked: FilmItem, answer: str, right: bool) 
 
 
 def test_overlap_is_intersection_over_union() -> None:
-    assert overlap((0, 10), (5, 15)) == pytest.approx(1 / 3)
-    assert overlap((0, 1), (2, 3)) == 0.0
+    assert temporal_iou((0, 10), (5, 15)) == pytest.approx(1 / 3)
+    assert temporal_iou((0, 1), (2, 3)) == 0.0
 
 
 def test_each_true_span_must_be_pointed_at() -> None:

@@ -13,7 +13,7 @@ from film_parts import FilmFolder, index_with, plan_for
 
 from goldfish_cli.backends.native import NativeModel
 from goldfish_cli.errors import SubtitleError, VideoError
-from goldfish_cli.evaluation.films import overlap
+from goldfish_cli.evaluation.metrics.retrieval import temporal_iou
 from goldfish_cli.longvideo.indexer import index_film
 from goldfish_cli.longvideo.records import ClipRecord
 from goldfish_cli.longvideo.store import IndexStore
@@ -40,7 +40,7 @@ def test_the_clips_of_a_film_are_its_shots_with_what_is_seen_and_said(
     clips = reader.clips(film.id)
     truth = film_folder.truth["clips"]
     found = [
-        any(overlap((one.start, one.end), (clip["start"], clip["end"])) > 0.8 for one in clips)
+        any(temporal_iou((one.start, one.end), (clip["start"], clip["end"])) > 0.8 for one in clips)
         for clip in truth
     ]
     assert sum(found) >= 0.9 * len(truth)
